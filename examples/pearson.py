@@ -19,6 +19,7 @@ class Pearson(Labelled):
     Its optimum is `f′(p/q) = 2 (p/q − 1)`, where the bound is `χ²(p, q) = E_q (p/q − 1)²`.
     """
 
+    threshold = 0.0
     recipe: ClassVar[Recipe] = Recipe(
         paper="Nowozin et al. 2016, arXiv:1606.00709",
         form="pearson",

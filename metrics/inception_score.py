@@ -35,7 +35,8 @@ class InceptionScore(Metric):
 
     Takes logits `(N, K)` of K classes.
 
-    Scores: `inception_score`, the mean over the splits, in [1, K], and their `deviation`.
+    Scores: `inception_score`, the mean over the splits, in [1, K], and their `deviation`, which a single
+    split has not.
 
     Raises:
         ValueError: fewer samples than splits.
@@ -45,7 +46,7 @@ class InceptionScore(Metric):
     >>> metric = InceptionScore(InceptionScoreOptions(splits=1))
     >>> metric.update(1000 * torch.eye(4))  # certain of each, and all classes alike
     >>> metric.compute()
-    {'inception_score': 4.0, 'deviation': 0.0}
+    {'inception_score': 4.0}
     """
 
     takes: ClassVar[Takes] = "logits"
@@ -80,7 +81,8 @@ class InceptionScore(Metric):
             logits = logits[torch.from_numpy(order)]
         edges = [split * len(logits) // self.splits for split in range(self.splits + 1)]
         scores = [score(logits[start:end]) for start, end in pairwise(edges)]
-        return {"inception_score": float(np.mean(scores)), "deviation": float(np.std(scores))}
+        found = {"inception_score": float(np.mean(scores))}
+        return found | ({"deviation": float(np.std(scores))} if self.splits > 1 else {})
 
     def reset(self) -> None:
         self.logits.clear()

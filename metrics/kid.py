@@ -39,7 +39,8 @@ class KernelDistance(Metric):
         seed: of the draw of the subsets.
 
     Scores: `kid`, unbiased, so it may be a little less than 0; `standard_error` of that mean over the
-    subsets (ddof 1), a lower bound because subsets share vectors; `deviation` of the subsets (ddof 0).
+    subsets (ddof 1), a lower bound because subsets share vectors; `deviation` of the subsets (ddof 0). These
+    two are left out where every subset is the whole of both sides, because they would be 0 whatever the data.
 
     Raises:
         ValueError: fewer vectors on either side than a subset has, or options out of bounds.
@@ -94,9 +95,11 @@ class KernelDistance(Metric):
             raise ValueError(_smaller(len(vectors), "samples", self.subset_size))
         dtype = torch.promote_types(vectors.dtype, self.real.dtype)
         distances = self._distances(vectors.to(dtype), self.real.to(dtype))
+        scores = {"kid": float(distances.mean())}
+        if self._has_one_subset:
+            return scores
         error = distances.std(correction=1) / self.subsets**0.5
-        return {
-            "kid": float(distances.mean()),
+        return scores | {
             "standard_error": float(error),
             "deviation": float(distances.std(correction=0)),
         }
@@ -112,9 +115,17 @@ class KernelDistance(Metric):
             found.append(
                 f"subsets of {self.subset_size:,}, not of {usual:,} as usual: the deviation is another"
             )
-        if len(self.real) == len(self.vectors) == self.subset_size:
-            found.append("every subset is the whole set, so the standard error is 0 and says nothing")
+        if self._has_one_subset:
+            found.append(
+                "every subset is the whole set, so there is no standard error; --set kid.subset_size=N takes "
+                "smaller ones"
+            )
         return tuple(found)
+
+    @property
+    def _has_one_subset(self) -> bool:
+        """Whether there is only one subset on each side, that of all vectors."""
+        return len(self.real) == len(self.vectors) == self.subset_size
 
     def _distances(self, x: Tensor, y: Tensor) -> Tensor:
         """Computes the unbiased MMD² of each subset, `(subsets,)` in float64."""

@@ -18,6 +18,7 @@ from experiments.core.named_values import JsonObject
 from experiments.core.paths import require_path
 from experiments.core.settings import FIELDS, Settings, flag
 from experiments.core.value_format import format_value
+from experiments.core.word_lists import describe_count
 from experiments.data.core.decoding import IMAGE_ENDINGS
 from experiments.data.core.sources import spec_of_path
 from experiments.runs.checkpoint import load_checkpoint, step_of
@@ -302,7 +303,8 @@ def _describe_published(path: Path) -> Description:
         rows["licence"] = [content.licence]
     rows["networks"] = [
         f"{each.name}{f' ({each.class_name})' if each.class_name else ''}: "
-        f"{sum(tensor.numel() for tensor in each.tensors.values()):,} numbers in {len(each.tensors)} tensors"
+        f"{sum(tensor.numel() for tensor in each.tensors.values()):,} numbers in "
+        f"{describe_count(len(each.tensors), 'tensor')}"
         for each in content.networks
     ]
     return Description(

@@ -136,6 +136,7 @@ def report(
         write_page(path, page_of(records, comparison, why_not))
         if track:
             from experiments.analysis.comparison.attach import attach_report
+            from experiments.core.word_lists import describe_count
 
-            log.info(f"put beside {attach_report(path, records)} tracked runs")
+            log.info(f"put beside {describe_count(attach_report(path, records), 'tracked run')}")
     click.echo(out)

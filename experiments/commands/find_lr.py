@@ -97,6 +97,7 @@ def find_lr(
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
     from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
+    from experiments.core.word_lists import describe_count
     from experiments.runs.initial_settings import resolve_run
     from experiments.training.fine_tuning import check_initial_weights
     from experiments.training.lr_finder import PLAYERS, range_test
@@ -108,7 +109,7 @@ def find_lr(
         check_initial_weights(config.settings)
         tests = []
         for player in PLAYERS:
-            log.info(f"{player}: {steps} steps, from {lowest:g} to {highest:g}")
+            log.info(f"{player}: {describe_count(steps, 'step')}, from {lowest:g} to {highest:g}")
             tests.append(range_test(config, player, lowest, highest))
         write_picture(file, plot(tests))
     if as_json:

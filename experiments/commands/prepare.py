@@ -50,6 +50,8 @@ def prepare(
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders
+    from experiments.core.word_lists import describe_count
+    from experiments.data.core.copies import remark_on_copies
     from experiments.data.core.dataset import Fit, NoHeldOutDataError
     from experiments.data.core.preparation import names_of_lost_attributes, unfit_for_others, write_prepared
     from experiments.data.core.sources import absolute_spec, data_access_from, open_source
@@ -85,9 +87,11 @@ def prepare(
             found = write_prepared(data, source, words, path, meter("prepare", len(data)))
     broken, (_, height, width) = len(data.unreadable), found.shape
     log.info(
-        f"wrote {found.images:,} images of {height}×{width}"
+        f"wrote {describe_count(found.images, 'image')} of {height}×{width}"
         + (f"; {broken:,} that cannot be read {'are' if broken > 1 else 'is'} left out" if broken else "")
     )
+    for remark in remark_on_copies(found.copies, found.images):
+        log.info(remark)
     if reason := unfit_for_others(found.shape):
         log.info(f"{reason}: the file is for gans alone")
     if as_json:

@@ -15,6 +15,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from losses.core.adaptive_probability import AdaptiveOptions
+from losses.core.adversarial import Adversarial
 
 
 def derive_critic_augment(stack: SettingsStack, kind: str, flags: SettingValues) -> None:
@@ -30,12 +31,13 @@ def derive_critic_augment(stack: SettingsStack, kind: str, flags: SettingValues)
         stack.put(f"no meaning for points ({values['data']})", {"critic_augment": "none"})
     if is_adaptive(values):
         (name,) = critic_augmentations_of(values)
-        form = registry.load_recipe(values["loss"]).form
-        if registry.load("form", form).threshold is None:
+        form: type[Adversarial] = registry.load("form", registry.load_recipe(values["loss"]).form)
+        if form.threshold is None:
+            undeclared = form.undeclared_threshold()
+            why = f"and {undeclared}" if undeclared else f"which say nothing with the loss {values['loss']}"
             raise UsageError(
-                f"--critic-augment {name}: its probability follows the signs of the critic's logits, which "
-                f"say nothing with the loss {values['loss']}; give a fixed one, such as --critic-augment "
-                f"{name}:0.2"
+                f"--critic-augment {name}: its probability follows the signs of the critic's logits, {why}; "
+                f"{'or ' if undeclared else ''}give a fixed one, such as --critic-augment {name}:0.2"
             )
 
 

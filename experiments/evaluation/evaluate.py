@@ -11,6 +11,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
 from experiments.core.settings import Settings
+from experiments.core.word_lists import describe_count
 from experiments.data.core.holdout import LEAST
 from experiments.evaluation.candidates import Candidate, describe_lacking_data
 from experiments.evaluation.evaluation_checks import (
@@ -166,10 +167,12 @@ class Evaluator:
     def describe(self) -> str:
         """Describes what is compared: `300 samples against 300 training images of folder:photos`."""
         task = self.task_metrics[0].task
-        kind = "images" if task.reals.is_images else "points"
-        sides = [f"{len(each.samples):,} {each.split} {kind}" for each in self._compared(task)]
+        kind = "image" if task.reals.is_images else "point"
+        sides = [describe_count(len(each.samples), f"{each.split} {kind}") for each in self._compared(task)]
         name = f", by {self.choice.protocol}" if self.choice.protocol else ""
-        return f"{task.count:,} samples against {' and '.join(sides)} of {task.reals.name}{name}"
+        return (
+            f"{describe_count(task.count, 'sample')} against {' and '.join(sides)} of {task.reals.name}{name}"
+        )
 
     def _compared(self, task: EvaluationTask) -> list[Reference]:
         """The references of a task that any metric compares with; the first, where none compares."""

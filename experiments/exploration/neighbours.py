@@ -56,6 +56,13 @@ class Neighbours:
     searched: int
     total: int
 
+    def describe(self) -> str:
+        """Says among which images these were found, and what their distances are."""
+        return (
+            f"Nearest of {self.searched:,} of {self.total:,} real images; below each the distance of its "
+            f"features by {self.extractor} from those of the sample (no unit; 0: equal)"
+        )
+
 
 @dataclass
 class NeighbourSearch:

@@ -265,8 +265,7 @@ class Pane:
         self._neighbours.clear()
         self._neighbours.classes(remove="stale")
         with self._neighbours:
-            words = f"Nearest of {found.searched:,} of {found.total:,} real images, by {found.extractor}"
-            ui.label(words).classes("hint")
+            ui.label(found.describe()).classes("hint")
             with ui.element("div").classes("thumbs"):
                 for rank, neighbour in enumerate(found.found):
                     with ui.element("figure"):

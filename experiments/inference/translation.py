@@ -22,7 +22,14 @@ from experiments.core.units import PixelUnits
 from experiments.core.word_lists import first_few
 from experiments.data.core.array_pictures import read_network_array
 from experiments.data.core.conversion import convert, resize
-from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, REMEDY, UnreadableError, read_image
+from experiments.data.core.decoding import (
+    ARRAY_ENDINGS,
+    IMAGE_ENDINGS,
+    REMEDY,
+    UnreadableError,
+    describe_none_readable,
+    read_image,
+)
 from experiments.data.core.image_files import NAMED
 from experiments.data.folder import FolderStore, images_below
 from experiments.inference.translation_targets import Target, as_input, resized
@@ -137,7 +144,7 @@ def check_readable(
             bad.append((item, str(error).removesuffix(REMEDY)))
         advance(1)
     if not good:
-        raise UsageError(f"none of the {len(bad)} images can be read; the first: {bad[0][1]}")
+        raise UsageError(f"{describe_none_readable(len(bad))}; the first: {bad[0][1]}")
     if bad:
         named = first_few([item.file for item, _ in bad], NAMED)
         log.info(f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}")

@@ -13,6 +13,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import AtomicWriter, write_atomically
 from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
 from experiments.core.units import PixelUnits
+from experiments.core.word_lists import describe_count
 
 ENDINGS = (".png", ".npy")  # of samples in one file
 
@@ -60,7 +61,7 @@ def save_samples(samples: Tensor, out: str, as_float: bool = False, units: Pixel
         if path.suffix == ".png":
             save_png(draw_samples(samples), path)
             if units:
-                return f"{len(samples)} samples in {path}, {view_words(samples.shape[1])}"
+                return f"{describe_count(len(samples), 'sample')} in {path}, {view_words(samples.shape[1])}"
         else:
             buffer = io.BytesIO()
             is_rounded = samples.dim() == 4 and not as_float
@@ -68,7 +69,7 @@ def save_samples(samples: Tensor, out: str, as_float: bool = False, units: Pixel
             write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise RunError(f"cannot write {out}: {error.strerror or error}") from error
-    return f"{len(samples)} samples in {path}"
+    return f"{describe_count(len(samples), 'sample')} in {path}"
 
 
 def view_words(channels: int) -> str:
@@ -94,7 +95,7 @@ def _save_each(samples: Tensor, folder: Path, units: PixelUnits | None) -> str:
         for index, values in enumerate(units.to_depth(samples)):
             path = folder / _picture_name(index, units)
             writer.write(path, array_bytes(values, path.suffix))
-        return f"{len(samples)} pictures of {units.depth} in {folder}/"
+        return f"{describe_count(len(samples), 'picture')} of {units.depth} in {folder}/"
     for index, image in enumerate(to_uint8(samples)):
         save_png(to_pillow(image), folder / _picture_name(index, units), writer)
-    return f"{len(samples)} pictures in {folder}/"
+    return f"{describe_count(len(samples), 'picture')} in {folder}/"

@@ -6,6 +6,7 @@ from functools import partial
 
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
+from experiments.core.word_lists import describe_count
 from experiments.sweeps.checks import check_other_settings, resolve_sweep_run
 from experiments.sweeps.context import SweepContext
 from experiments.sweeps.optuna_rules import KnownTrial, goes_on, propose_settings
@@ -122,7 +123,9 @@ class Search:
             return None
         settings = self.propose([trial.known() for trial in self.trials])
         if settings is None:
-            log.info(f"all settings are tried: the search ends after {len(self.trials)} trials")
+            log.info(
+                f"all settings are tried: the search ends after {describe_count(len(self.trials), 'trial')}"
+            )
             self.count = len(self.trials)
             return None
         self.trials.append(Trial(len(self.trials), settings, list(self.context.sweep.seeds)))

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
+from experiments.core.word_lists import describe_count
 from experiments.sweeps.context import SweepContext
 from experiments.sweeps.queue import run_tasks
 from experiments.sweeps.ranking import RankedSetting, rank_settings
@@ -52,7 +53,8 @@ def successive_halving(
     rungs = len(shares)
     for rung, share in enumerate(shares[:-1]):
         until = {sweep_run.name: kimg[sweep_run.name] * share for sweep_run in left}
-        log.info(f"rung {rung + 1} of {rungs}: {len(left)} sweep runs, to {share:.0%} of their length")
+        runs = describe_count(len(left), "sweep run")
+        log.info(f"rung {rung + 1} of {rungs}: {runs}, to {share:.0%} of the length")
         train_all(context, left, until)
         order = rank_settings(context, left, metric, min(until.values()) * 0.999)
         half = order[: math.ceil(len(order) / 2)]
@@ -60,7 +62,7 @@ def successive_halving(
         for each in order[len(kept) :]:
             stop_early(context, each, until)
         left = [sweep_run for each in kept for sweep_run in each.sweep_runs]
-    log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
+    log.info(f"rung {rungs} of {rungs}: {describe_count(len(left), 'sweep run')}, to the end")
     train_all(context, left)
     return left
 

@@ -6,6 +6,7 @@ from experiments.config.factory import final_rates
 from experiments.config.run_length import length_of_schedules
 from experiments.core import registry
 from experiments.core.settings import Settings
+from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.resume import can_restretch, length_flag
 
@@ -26,12 +27,23 @@ def describe_schedules(settings: Settings) -> str:
 
 
 def next_commands(folder: RunFolder, settings: Settings) -> list[str]:
-    """Commands that come after a finished run: look at samples, score it, train it longer."""
+    """Commands that come after a finished run: look at its best and at its end, score it, train it longer."""
     path = quote(str(folder.path))
     longer = f"gans run --resume {path} {length_flag(settings, 2)}"
     if _players_at_rest(settings) and can_restretch(settings.options):
         longer += f" {RESTRETCH}"
-    return [*look_commands(folder, settings), longer]
+    return [*_best_commands(folder, settings), *look_commands(folder, settings), longer]
+
+
+def _best_commands(folder: RunFolder, settings: Settings) -> list[str]:
+    """The command that looks at the best generator of a run; none where there is none but the end."""
+    ends = [step_of(path) for path in folder.checkpoints().paths()]
+    found = [path for path in folder.best.paths()[-1:] if not ends or step_of(path) < max(ends)]
+    samples = registry.load("architecture", settings.arch).task == "noise"
+    return [
+        f"gans sample {quote(str(path))}" if samples else f"gans translate {quote(str(path))} INPUT --out DIR"
+        for path in found
+    ]
 
 
 def look_commands(folder: RunFolder, settings: Settings) -> list[str]:

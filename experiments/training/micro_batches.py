@@ -9,6 +9,7 @@ import torch
 from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
 from experiments.core.processes import min_over_ranks
+from experiments.core.word_lists import describe_count
 from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
@@ -49,9 +50,8 @@ def choose_micro_batch_size(experiment: Experiment) -> None:
             if size < largest:
                 log.info(f"micro-batches of {size} of {largest} images fit into memory")
             return
-    raise RunError(
-        f"not enough memory for {possible[-1]} images at once; take a smaller --width or --image-size"
-    )
+    images = describe_count(possible[-1], "image")
+    raise RunError(f"not enough memory for {images} at once; take a smaller --width or --image-size")
 
 
 def describe_lack_of_memory(experiment: Experiment) -> str:
@@ -61,14 +61,15 @@ def describe_lack_of_memory(experiment: Experiment) -> str:
     smaller = possible_sizes(experiment, now // 2)
     remedy = "--batch-size, --width or --image-size" if now > 1 else "--width or --image-size"
     if not smaller:
-        return f"not enough memory for {now} images at once; take a smaller {remedy}"
+        return f"not enough memory for {describe_count(now, 'image')} at once; take a smaller {remedy}"
     memory = _memory_of(experiment)
     try:
         fitting = next((size for size in smaller if _estimate(experiment, size) < 0.8 * memory), smaller[-1])
     except UnknownMemoryError:
         fitting = smaller[0]
     return (
-        f"not enough memory for {now} images at once; the same with --micro-batch-size {fitting} needs less"
+        f"not enough memory for {describe_count(now, 'image')} at once; the same with --micro-batch-size "
+        f"{fitting} needs less"
     )
 
 

@@ -24,6 +24,7 @@ class Relativistic(Adversarial):
     """
 
     relativistic: ClassVar[bool] = True
+    threshold = None
     recipe: ClassVar[Recipe] = Recipe(
         paper="Jolicoeur-Martineau 2018, arXiv:1807.00734; Huang et al. 2024, arXiv:2501.05441",
         form="relativistic",

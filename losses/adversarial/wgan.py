@@ -20,6 +20,7 @@ class Wasserstein(Adversarial):
     tensor(-2.)
     """
 
+    threshold = None
     recipe: ClassVar[Recipe] = Recipe(
         paper="Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1",
         form="wgan",

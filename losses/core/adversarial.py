@@ -21,8 +21,8 @@ class Adversarial(ABC):
     Attributes:
         recipe: settings that the form brings when it is asked for by its own name.
         relativistic: whether the generator's loss reads the logits of real samples too.
-        threshold: logit above which the critic takes a sample for real; None for forms that only compare
-            logits, whose signs say nothing.
+        threshold: logit above which the critic takes a sample for real, where both labels cost the same; None
+            for forms that only compare logits, whose signs say nothing. A form that has none says so.
         factor: constant in front of the losses of both players, which papers that weigh them against other
             terms leave out.
     """
@@ -42,6 +42,20 @@ class Adversarial(ABC):
 
         A relativistic form needs `real_logits`; others ignore them.
         """
+
+    @classmethod
+    def undeclared_threshold(cls) -> str:
+        """Says what to write into a class that leaves open whether it has a threshold; empty if it does not.
+
+        Relativistic forms have none: they compare.
+        """
+        own = [kind for kind in cls.__mro__ if issubclass(kind, Adversarial) and kind is not Adversarial]
+        if cls.relativistic or any("threshold" in vars(kind) for kind in own):
+            return ""
+        return (
+            f"class {cls.__name__} does not declare its threshold, the logit above which the critic takes a "
+            "sample for real: write `threshold = 0.0`, or another number, into the class"
+        )
 
 
 class Labelled(Adversarial):

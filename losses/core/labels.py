@@ -38,6 +38,13 @@ class Relabelled(Labelled):
         return self.form.generator_loss(logits)
 
 
+def innermost(form: Adversarial) -> Adversarial:
+    """The form itself, whose labels may be changed several times over."""
+    while isinstance(form, Relabelled):
+        form = form.form
+    return form
+
+
 def require_target_labels(name: str, form: Adversarial) -> Labelled:
     """Checks that a form has labels, and returns it; raises ValueError with the reason otherwise."""
     if not isinstance(form, Labelled):

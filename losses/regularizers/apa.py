@@ -9,7 +9,7 @@ from torch import Tensor
 from losses.core.adaptive_probability import AdaptiveOptions, AdaptiveProbability
 from losses.core.adversarial import Adversarial
 from losses.core.batch_parts import uniform_each
-from losses.core.labels import require_target_labels
+from losses.core.labels import innermost, require_target_labels
 from losses.core.regularizer import Relabel
 from losses.recipe import Recipe
 
@@ -67,8 +67,11 @@ class AdaptivePseudoAugmentation(Relabel):
 
     def wrap(self, form: Adversarial) -> Adversarial:
         if form.threshold is None:
+            own = innermost(form)
+            if undeclared := own.undeclared_threshold():
+                raise ValueError(f"apa follows the signs of the critic's logits, and {undeclared}")
             raise ValueError(
-                f"apa has no meaning for {form.recipe.form}: the signs of its critic's logits do not say "
+                f"apa has no meaning for {own.recipe.form}: the signs of its critic's logits do not say "
                 "what is real; take --critic-augment diffaugment"
             )
         require_target_labels("apa", form)

@@ -87,6 +87,8 @@ class Metric(ABC):
     def compute(self) -> dict[str, float]:
         """Computes the scores over all samples since the last reset, the one that names the metric first.
 
+        An error or a deviation that would be a constant of the options, whatever the samples, is left out.
+
         Raises:
             ValueError: there are fewer samples than the metric needs; the message says how many.
         """

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.helpers import MOODY, POINTS, Gans, Mood, Refused, exported
+from tests.conftest import ROOT
 
 FORM = """\"\"\"A form from elsewhere.\"\"\"
 from losses.adversarial.bce import BinaryCrossEntropy as _Usual
@@ -99,6 +100,21 @@ def test_a_plugin_that_does_not_take_its_options(refused: Refused, gans: Gans) -
     init = "    def __init__(self, options):\n        self.options = options\n"
     Path("mine.py").write_text(WITH_OPTIONS + init)
     assert gans(command).status == 0
+
+
+def test_a_form_that_declares_no_threshold(refused: Refused, gans: Gans) -> None:
+    """It is told what to write, and is taken with that; not that its logits say nothing."""
+    declared = (ROOT / "examples" / "pearson.py").read_text()
+    words = "--arch dcgan --image-size 8 --steps 2 --critic-augment ada --dry-run"
+    for name, lost in (("open.py", "    threshold = 0.0\n"), ("stated.py", "")):
+        Path(name).write_text(declared.replace(lost, "").replace('"pearson"', f'"{name[:-3]}"'))
+        command = f"run {words} --plugin {name} --loss {name[:-3]}"
+        if lost:
+            refused(
+                2, ("and class Pearson does not declare its threshold", "write `threshold = 0.0`"), command
+            )
+        else:
+            assert gans(command).status == 0
 
 
 def test_a_plugin_that_fails_at_work(refused: Refused, gans: Gans, moody: Mood) -> None:

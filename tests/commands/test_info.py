@@ -79,6 +79,21 @@ def test_the_best_checkpoint_has_its_score(gans: Gans, workplace: Path) -> None:
     ]
 
 
+def test_the_best_generator_is_offered_where_it_is_not_the_end(gans: Gans, workplace: Path) -> None:
+    """Else what comes next is done with the end, which is worse, without a word."""
+    assert gans(f"run {POINTS} --evaluate-kimg 1 --evaluate-samples 60 --out run").status == 0
+    folder = RunFolder(workplace / "run")
+    earlier, end = folder.checkpoints().paths()
+    for path, is_offered in ((end, False), (earlier, True)):
+        shutil.rmtree(folder.best.folder, ignore_errors=True)
+        folder.best.folder.mkdir()
+        for file in path.parent.glob(f"{path.name}*"):  # with its hash
+            shutil.copy(file, folder.best.folder)
+        offered = [each for each in told(gans, "run")["next"] if "best" in each]
+        assert offered == [f"gans sample run/best/{path.name}"] * is_offered
+    assert gans(offered[0].removeprefix("gans ")).status == 0
+
+
 def test_a_run_that_was_scored_by_held_out_images_is_scored_so_again(gans: Gans, workplace: Path) -> None:
     make_photos(workplace / "photos", 40)
     small = "run --arch dcgan --data folder:photos --image-size 16 --width 2 --batch-size 8 --steps 2"

@@ -115,7 +115,9 @@ def test_arrays_and_drawn_sets_and_held_out_parts(workplace: Path, gans: Gans) -
         assert data.fetch(torch.arange(len(data))).unique().tolist() == [value] and len(data) == count
         assert data.labels is None
     done = json.loads(gans("prepare npz:set.npz --image-size 4 --channels 3 --json --out s.zip").out)
-    assert done == {"file": "s.zip", "images": 3, "shape": [3, 4, 4], "classes": 0, "attributes": []}
+    first, *others = (f"00000/img0000000{number}.png" for number in range(3))
+    expected = {"file": "s.zip", "images": 3, "shape": [3, 4, 4], "classes": 0, "attributes": []}
+    assert done == {**expected, "copies": [[other, first] for other in others]}
 
 
 def test_attributes_are_kept(photos: Path, gans: Gans) -> None:

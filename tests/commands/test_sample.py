@@ -15,6 +15,7 @@ def test_samples_of_points(gans: Gans, finished: Path) -> None:
     assert (outcome.status, outcome.out) == (0, "seven.npy\n")
     array = np.load("seven.npy")
     assert (array.shape, array.dtype) == ((7, 2), np.float32)
+    assert "1 sample in one.npy" in gans("sample run -n 1 --out one.npy").err
     assert gans(f"sample {finished} --out new/folder/plot.png").status == 0
     assert Image.open("new/folder/plot.png").mode == "RGB"
 

@@ -1,18 +1,21 @@
 """A probability follows the signs of the critic's logits as published, to the bit."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.hinge import Hinge
 from losses.adversarial.lsgan import LeastSquares
+from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
 from losses.core.adaptive_probability import AdaptiveOptions, AdaptiveProbability
 from losses.core.adversarial import Adversarial, Labelled
 from losses.core.batch_parts import compute_in_passes
+from losses.recipe import Recipe
 from losses.regularizers.apa import AdaptivePseudoAugmentation, ApaOptions
 from losses.regularizers.label_flip import LabelFlip
 from losses.regularizers.lecam import LeCam, LeCamOptions, lecam_distance
@@ -93,6 +96,32 @@ def test_apa_shows_fakes_as_real() -> None:
     many = torch.full((20_000,), 1.0)
     shown = apa_at(0.3, LeastSquares()).critic(many, torch.zeros(20_000))  # a fake shown costs ½, a real 0
     assert shown.item() == pytest.approx(0.15, abs=0.005)
+
+
+class Undeclared(Labelled):
+    """A hinge loss that leaves open whether the signs of its logits say anything."""
+
+    recipe: ClassVar[Recipe] = Recipe("none", "undeclared", ())
+
+    def real_loss(self, logits: Tensor) -> Tensor:
+        return (1 - logits).relu()
+
+    def fake_loss(self, logits: Tensor) -> Tensor:
+        return (1 + logits).relu()
+
+    def generator_loss(self, logits: Tensor) -> Tensor:
+        return -logits
+
+
+def test_a_form_that_declares_no_threshold_is_told_what_to_write() -> None:
+    """Not that its logits say nothing, which nobody has said; also with labels that are flipped."""
+    for form in (Undeclared(), LabelFlip(0.1).wrap(Undeclared())):
+        with pytest.raises(ValueError, match=r"class Undeclared does not declare its threshold.*`thr"):
+            AdaptivePseudoAugmentation(1.0).wrap(form)
+    declared = type("Declared", (Undeclared,), {"threshold": 0.0})
+    assert AdaptivePseudoAugmentation(1.0).wrap(declared()).threshold == 0.0
+    for kind in (declared, type("None", (Undeclared,), {"threshold": None}), Wasserstein, Relativistic):
+        assert kind.undeclared_threshold() == ""
 
 
 def test_apa_knows_its_limits() -> None:

@@ -50,6 +50,13 @@ def test_two_sure_classes_in_unequal_shares() -> None:
     assert scores(logits, splits=1)["inception_score"] == pytest.approx(math.exp(entropy), rel=1e-12)
 
 
+def test_one_split_has_no_deviation() -> None:
+    """A 0 would say that the score is exact."""
+    logits = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    assert scores(logits, splits=1).keys() == {"inception_score"}
+    assert scores(logits, splits=2)["deviation"] > 0
+
+
 def test_batch_size_does_not_matter_and_order_only_between_splits() -> None:
     torch.manual_seed(0)
     logits = 2 * torch.randn(1000, 20)

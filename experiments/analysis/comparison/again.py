@@ -4,7 +4,11 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
-from experiments.analysis.comparison.evaluation_words import evaluation_command, metric_of
+from experiments.analysis.comparison.evaluation_words import (
+    EvaluationCall,
+    evaluation_call,
+    metric_of,
+)
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_choice import directional_scores, scores_by_name
 from experiments.config.flag_words import flags_of_run
@@ -62,21 +66,25 @@ def commands_of(
 def _evaluations_of(record: Record, folder: str, metric: str | None) -> list[str]:
     """Commands that make the scores of a run again in a new folder, but those that training makes.
 
-    Scores are made as the last of their name was: of every checkpoint, where there are several.
+    Scores are made as the last of their name was: of every checkpoint, where there are several. A call makes
+    all those that were made alike, with the score that is compared or, without one, whichever they are.
     """
     marks = scores_by_name(record)
-    commands = []
+    calls: dict[tuple[str, ...], EvaluationCall] = {}  # by the words that the metrics share
+    chosen = None  # those of the score that is compared
     for name in directional_scores(marks):
         by_hand = [
             mark for mark in marks[name] if not _is_made_by_training(record.settings, name, mark.entry)
         ]
         last = marks[name][-1]
-        if metric not in (name, None) or last not in by_hand:
+        call = evaluation_call(folder, name, last.entry) if last in by_hand else None
+        if call is None:
             continue
-        if command := evaluation_command(folder, name, last.entry):
-            is_of_several = len({mark.kimg for mark in by_hand}) > 1
-            commands.append(f"{command} --every-checkpoint" if is_of_several else command)
-    return list(dict.fromkeys(commands))
+        is_of_several = len({mark.kimg for mark in by_hand}) > 1
+        call = call._replace(shared=(*call.shared, *["--every-checkpoint"] * is_of_several))
+        calls[call.shared] = calls[call.shared].joined(call) if call.shared in calls else call
+        chosen = call.shared if name == metric else chosen
+    return [call.command for shared, call in calls.items() if metric is None or shared == chosen]
 
 
 def _is_made_by_training(settings: SettingValues, score: str, entry: JsonObject) -> bool:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from experiments.analysis.comparison.record import Record
 from experiments.core import registry
@@ -10,6 +11,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.options import read_option
 from experiments.core.value_format import format_value
+from experiments.core.word_lists import describe_count
 from experiments.runs.scores import CLASS, is_of_class, usual_name
 from metrics.extractors.core.resize import RULES
 
@@ -43,17 +45,55 @@ def describe_score(name: str, entry: JsonObject) -> str:
     if (extractor := str(entry.get("extractor") or NONE)) != NONE:
         words += f"; features of {extractor}"
     generated, real = [*(entry.get("n") or ()), None, None][:2]
-    words += f"; {generated:,} samples" if generated else ""
+    words += f"; {describe_count(generated, 'sample')}" if generated else ""
     words += f", {real:,} {'held-out' if entry.get('split') == 'held-out' else 'real'} ones" if real else ""
     return words
+
+
+class EvaluationCall(NamedTuple):
+    """A call of `gans evaluate`, which makes scores by several metrics alike.
+
+    Attributes:
+        metrics: in their order.
+        shared: words that hold for all metrics.
+        options: words that set options of the metrics.
+    """
+
+    run: str
+    metrics: tuple[str, ...]
+    shared: tuple[str, ...]
+    options: tuple[str, ...]
+
+    def joined(self, other: "EvaluationCall") -> "EvaluationCall":
+        """This call with the metrics of another as well."""
+        metrics, options = (
+            tuple(dict.fromkeys([*own, *others]))
+            for own, others in ((self.metrics, other.metrics), (self.options, other.options))
+        )
+        return self._replace(metrics=metrics, options=options)
+
+    @property
+    def command(self) -> str:
+        """The command, quoted for a shell."""
+        options = [word for option in self.options for word in ("--set", option)]
+        metrics = ",".join(self.metrics)
+        return shlex.join(["gans", "evaluate", self.run, "--metrics", metrics, *self.shared, *options])
 
 
 def evaluation_command(
     run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed", "resamples")
 ) -> str:
-    """Command that evaluates a run as a score was made, quoted for a shell.
+    """Command of `evaluation_call`; empty where there is none."""
+    call = evaluation_call(run, metric, entry, different)
+    return call.command if call else ""
 
-    It is empty where the score's record, which anyone may have written, names what is not known here.
+
+def evaluation_call(
+    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed", "resamples")
+) -> EvaluationCall | None:
+    """The call that evaluates a run as a score was made.
+
+    It is None where the score's record, which anyone may have written, names what is not known here.
 
     Args:
         different: parts of the record that a plain evaluation may make otherwise.
@@ -61,19 +101,18 @@ def evaluation_command(
     kind, extractor = metric_of(metric, entry), str(entry.get("extractor") or NONE)
     protocol, rule = entry.get("protocol"), str(entry.get("resize_rule") or NONE)
     try:
-        options = _option_words(f"{kind}.", entry.get("options") or {}, extractor)
-        options += _option_words("extractor.", entry.get("extractor_options") or {}, extractor)
+        options = _options(f"{kind}.", entry.get("options") or {}, extractor)
+        of_extractor = _options("extractor.", entry.get("extractor_options") or {}, extractor)
     except (UsageError, ValueError):
-        return ""
+        return None
     is_known = (
         extractor.partition(":")[0] in (*registry.names("extractor"), NONE)
         and ("resize_rule" not in different or rule in (*RULES, NONE))
         and (protocol is None or bool(PROTOCOL.fullmatch(protocol)))
     )
     if not is_known:
-        return ""
-    words = ["gans", "evaluate", run, "--metrics", kind]
-    words += ["--extractor", extractor] if extractor != NONE else []
+        return None
+    words = ["--extractor", extractor] if extractor != NONE else []
     words += ["--resize-rule", rule] if rule != NONE and "resize_rule" in different else []
     words += ["--protocol", protocol] if protocol else []
     words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
@@ -85,7 +124,8 @@ def evaluation_command(
     )
     words += ["--by-class"] if is_of_class(metric) else []
     words += _reference_words(metric, entry)
-    return shlex.join([*words, *options])
+    words += [word for option in of_extractor for word in ("--set", option)]
+    return EvaluationCall(run, (kind,), tuple(words), tuple(options))
 
 
 def _reference_words(metric: str, entry: JsonObject) -> list[str]:
@@ -97,8 +137,8 @@ def _reference_words(metric: str, entry: JsonObject) -> list[str]:
     return ["--reference", "train"] if is_asked else []
 
 
-def _option_words(prefix: str, options: JsonObject, extractor: str) -> list[str]:
-    """Words of a command that set recorded options. Raises UsageError or ValueError for what cannot be."""
+def _options(prefix: str, options: JsonObject, extractor: str) -> list[str]:
+    """Recorded options as `--set` takes them. Raises UsageError or ValueError for what cannot be."""
     words = []
     for name, recorded in options.items():
         key, components = f"{prefix}{name}", {"extractor": extractor.partition(":")[0]}
@@ -106,5 +146,5 @@ def _option_words(prefix: str, options: JsonObject, extractor: str) -> list[str]
         text = format_value(value)
         if read_option(key, text, components) != value:
             raise ValueError(f"{key} cannot be given as {text}")
-        words += ["--set", f"{key}={text}"]
+        words.append(f"{key}={text}")
     return words

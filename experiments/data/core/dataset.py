@@ -51,6 +51,8 @@ class DataSet(ABC):
         held_out_count: number of samples that a share (`--holdout`) keeps out of this set.
         remarks: remarks for the user on how the set was read, a line each.
         unreadable: names of files that were left out because they cannot be read.
+        file_names: of every sample, the name of the file that it is from; empty where it is from none of its
+            own.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
         training_fingerprint: of samples that a share holds out: the fingerprint of those that are left for
             training; None for others.
@@ -67,6 +69,7 @@ class DataSet(ABC):
     held_out_count: int = 0
     remarks: tuple[str, ...] = ()
     unreadable: Sequence[str] = ()
+    file_names: Sequence[str] = ()
     on_demand: bool = False
     training_fingerprint: DataFingerprint | None = None
 
@@ -91,11 +94,12 @@ class DataSet(ABC):
         Args:
             indices: of those of its samples that this set has, int64 `(M,)`; None: it has all.
         """
-        labels, attributes = whole.labels, whole.attributes
+        labels, attributes, names = whole.labels, whole.attributes, whole.file_names
         if indices is not None:
             labels = None if labels is None else labels[indices]
             attributes = None if attributes is None else attributes.at(indices)
-        self.labels, self.attributes = labels, attributes
+            names = [names[index] for index in indices.tolist()] if names else ()
+        self.labels, self.attributes, self.file_names = labels, attributes, names
         self.classes, self.channel_classes, self.mixture = whole.classes, whole.channel_classes, whole.mixture
         self.units, self.native_sizes = whole.units, whole.native_sizes
         self.remarks, self.unreadable = whole.remarks, whole.unreadable

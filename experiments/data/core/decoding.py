@@ -286,7 +286,7 @@ decoded_at_once = Allowance(MOST_DECODING_BYTES)
 
 def describe_none_readable(count: int) -> str:
     """Describes that none of the files of a set can be read."""
-    return f"none of the {count:,} images can be read"
+    return f"none of the {count:,} images can be read" if count > 1 else "the only image cannot be read"
 
 
 @contextmanager

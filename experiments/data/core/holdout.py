@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from experiments.core.seeds import generator_for
+from experiments.core.word_lists import describe_count
+from experiments.data.core.copies import first_equals, remark_on_shared
 from experiments.data.core.dataset import (
     AttributeGroup,
     DataAccess,
@@ -71,7 +73,7 @@ def least_share(count: int, number: int) -> float | None:
 
 def _describe_share(count: int, share: float) -> str:
     """Describes how many of `count` samples a share holds out."""
-    return f"--holdout {share:g} of {count:,} samples holds {round(share * count):,} out"
+    return f"--holdout {share:g} of {describe_count(count, 'sample')} holds {round(share * count):,} out"
 
 
 class Subset(DataSet):
@@ -169,7 +171,10 @@ class HoldoutSource(Source):
         """Opens the samples for training."""
         whole = self.whole.open(size, channels, fit)
         training, held_out = self._split(len(whole))
-        return _take_training_part(whole, training, held_out, self.share)
+        data = _take_training_part(whole, training, held_out, self.share)
+        if equal := _equal_images(whole):
+            _add_remarks(data, remark_on_shared(equal, training, held_out, whole.file_names))
+        return data
 
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the samples that are held out, in the form of the others.
@@ -209,7 +214,24 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
                 return _take_held_out_part(side, others, training)
             return _take_training_part(side, training, others, self.share)
 
-        return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
+        domains = Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
+        if not held_out:
+            self._remark_on_shared(domains, whole, paired)
+        return domains
+
+    def _remark_on_shared(self, domains: Domains, whole: Domains, paired: bool) -> None:
+        """Adds remarks on held-out images that are also trained on; of pairs, where both images are."""
+        equal = {"A": _equal_images(whole.a), "B": _equal_images(whole.b)}
+        if paired:
+            pairs = list(zip(equal["A"], equal["B"], strict=True)) if all(equal.values()) else []
+            if pairs:
+                parts = self._split(len(whole.a))
+                _add_remarks(domains.a, remark_on_shared(pairs, *parts, whole.a.file_names, "pair"))
+            return
+        for name, side, data in (("A", whole.a, domains.a), ("B", whole.b, domains.b)):
+            if equal[name]:
+                found = remark_on_shared(equal[name], *self._split(len(side), name), side.file_names)
+                _add_remarks(data, [f"{name}: {remark}" for remark in found])
 
     @property
     def _domains(self) -> DomainSource:
@@ -235,11 +257,20 @@ def _take_training_part(whole: DataSet, indices: Tensor, others: Tensor, share: 
     training = take_part(whole, indices, others)
     training.held_out_count = len(others)
     if few := describe_few(len(whole), share):
-        remark = f"{few}; until then nothing is scored against them"
-        training.remarks = (*training.remarks, remark)
-        if isinstance(training, Subset):
-            training.own_remarks = (remark,)
+        _add_remarks(training, [f"{few}; until then nothing is scored against them"])
     return training
+
+
+def _add_remarks(part: DataSet, remarks: Sequence[str]) -> None:
+    """Adds remarks to a part of a data set."""
+    part.remarks = (*part.remarks, *remarks)
+    if isinstance(part, Subset):
+        part.own_remarks = (*part.own_remarks, *remarks)
+
+
+def _equal_images(whole: DataSet) -> list[int]:
+    """The first image that equals each, of images in memory; empty for others, which are not read twice."""
+    return first_equals(whole.samples) if isinstance(whole, InMemoryData) and whole.is_images else []
 
 
 def hold_out(source: Source, access: DataAccess) -> Source:

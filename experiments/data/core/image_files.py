@@ -112,6 +112,7 @@ def keep_only(data: "InMemoryData | ImageFiles", indices: Tensor) -> None:
     """Restricts what `open_files` has opened to the samples with these indices, int64 `(M,)`."""
     if isinstance(data, InMemoryData):
         data.samples = data.samples[indices]
+        data.file_names = [data.file_names[index] for index in indices.tolist()]
     else:
         data.keep(indices)
 
@@ -152,6 +153,7 @@ class ImageFiles(DataSet):
         self.sample_shape, self.units = (channels, *size), store.units
         self._type = np.dtype(store.array_type)
         self._kept: Sequence[int] = range(len(names))
+        self.file_names = self.names
         self._skipped: tuple[str, ...] = ()  # the remark on the others
         self.further_remarks: tuple[str, ...] = ()  # of the source
         self._first: tuple[str, Header] | None = None  # what every file is compared with
@@ -170,6 +172,7 @@ class ImageFiles(DataSet):
     def keep(self, indices: Tensor) -> None:
         """Restricts the set to the samples with these indices, int64 `(M,)`."""
         self._kept = self.kept[indices].tolist()
+        self.file_names = [self.names[index] for index in self._kept]
 
     def fetch(self, indices: Tensor) -> Tensor:
         """Fetches samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
@@ -204,7 +207,7 @@ class ImageFiles(DataSet):
             if slot != index:
                 samples[slot] = samples[index]  # closes the gaps without a second copy of all
         data = InMemoryData(torch.from_numpy(samples[: len(self)]))
-        data.units, data.unreadable = self.units, self.unreadable
+        data.units, data.unreadable, data.file_names = self.units, self.unreadable, self.file_names
         is_worth_a_word = samples.nbytes >= SAID_BYTES
         data.remarks = self.remarks if is_worth_a_word else self._skipped
         return data
@@ -344,6 +347,7 @@ class ImageFiles(DataSet):
             raise ValueError(f"{describe_none_readable(len(errors))}; the first: {first}")
         bad = [name for name, error in zip(self.names, errors, strict=True) if error is not None]
         if bad:
+            self.file_names = [self.names[index] for index in self._kept]
             named = first_few(bad, NAMED)
             self.unreadable = bad
             self._skipped = (f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}",)

@@ -25,6 +25,7 @@ from experiments.core.files import open_atomically, write_atomically
 from experiments.data.core.array_images import ArraySource
 from experiments.data.core.attribute_files import CSV, format_csv
 from experiments.data.core.conversion import MODES
+from experiments.data.core.copies import CopyFinder
 from experiments.data.core.dataset import DataSet, Source
 from experiments.data.core.decoded_cache import cache_key
 from experiments.data.core.image_files import ImageFiles
@@ -39,12 +40,21 @@ LENGTH = struct.Struct("<Q")
 
 
 class PreparedSet(NamedTuple):
-    """A prepared set: its images, the shape of each, its classes, and the names of its attributes."""
+    """A prepared set.
+
+    Attributes:
+        images: their number; shape: of each.
+        classes: their number.
+        attributes: their names.
+        copies: images that equal an earlier one, each by its name with that one's: of the files that they are
+            from, or else in the zip file.
+    """
 
     images: int
     shape: tuple[int, ...]
     classes: int
     attributes: tuple[str, ...]
+    copies: tuple[tuple[str, str], ...] = ()
 
 
 def write_prepared(
@@ -77,17 +87,20 @@ def write_prepared(
                 encoded = pool.map(_encode, data.fetch(indices).numpy())
                 write_atomically(file, b"".join(LENGTH.pack(len(each)) + each for each in encoded))
             advance(len(indices))
+    finder = CopyFinder()
     with open_atomically(out) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as packed:
         names = [image_name(number) for number in range(len(data))]
-        for name, content in zip(names, (each for part in files for each in _read_part(part)), strict=True):
+        origins, contents = data.file_names or names, (each for part in files for each in _read_part(part))
+        for name, origin, content in zip(names, origins, contents, strict=True):
             packed.writestr(zipfile.ZipInfo(name), content)  # dated 1980
+            finder.add(origin, content)
         packed.writestr(zipfile.ZipInfo(DATASET_JSON), _labels_of(data, names))
         if data.attributes is not None:
             packed.writestr(zipfile.ZipInfo(CSV), format_csv(names, data.attributes))
     shutil.rmtree(folder.parent)
     groups = () if data.attributes is None else data.attributes.groups
     attributes = tuple(group.name for group in groups)
-    return PreparedSet(len(data), data.sample_shape, len(data.classes), attributes)
+    return PreparedSet(len(data), data.sample_shape, len(data.classes), attributes, tuple(finder.copies))
 
 
 def image_name(number: int) -> str:

@@ -10,6 +10,7 @@ from experiments.config.resolve import RunSpec, resolve
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.trusted_plugins import add_named_plugins
+from experiments.core.word_lists import describe_count
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions
@@ -112,7 +113,7 @@ def _train_in_parallel(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: 
     }
     jobs = min(jobs, len(tasks))
     engine = LocalEngine(jobs, threads_per_job(jobs), gpus_to_share(pairs[0][0].settings.device))
-    log.info(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
+    log.info(f"{describe_count(len(tasks), 'seed')} in {out}, {engine.jobs} at once")
     with SweepProgress(out) as board:
         states = run_tasks(tasks, engine, board.show)
     for name, state in states.items():

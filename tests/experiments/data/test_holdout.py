@@ -30,7 +30,7 @@ SHARE = DataAccess(holdout=0.25)
 
 
 # Attributes that describe a set, or each of its samples; the others are of how it is fetched.
-OF_SAMPLES = {"labels", "attributes"}
+OF_SAMPLES = {"labels", "attributes", "file_names"}
 OF_SETS = sorted(set(DataSet.__annotations__) - OF_SAMPLES - {"sample_shape", "on_demand"})
 
 
@@ -129,6 +129,7 @@ def test_a_part_and_a_copy_in_memory_know_all_that_is_known_of_the_set() -> None
     rows = torch.tensor([4, 1])
     sizes = AttributeGroup("size", ("tiny", "small", "large"))
     data.attributes = Attributes((sizes,), sizes.encode(torch.arange(6) % 3))
+    data.file_names = [*"abcdef"]
     for part, kept in (
         (Subset(data, rows), rows),
         (take_part(data, rows, torch.tensor([0, 2, 3, 5])), rows),
@@ -136,6 +137,7 @@ def test_a_part_and_a_copy_in_memory_know_all_that_is_known_of_the_set() -> None
     ):
         assert [getattr(part, name) for name in OF_SETS] == [(f"some {name}",) for name in OF_SETS]
         assert part.labels is not None and part.labels.tolist() == kept.tolist()
+        assert [*part.file_names] == ["abcdef"[index] for index in kept.tolist()]
         assert part.attributes is not None
         assert torch.equal(part.attributes.table, data.attributes.table[kept])
 

@@ -310,7 +310,7 @@ def test_the_report_stands_beside_its_runs(gans: Gans, parts: Parts) -> None:
     assert gans(f"{POINTS} --steps 2 --track wandb --out runs/a").status == 0
     assert gans(f"{POINTS} --steps 2 --seed 1 --out runs/b").status == 0
     outcome = gans("report runs --out report.html --track")
-    assert outcome.status == 0 and "put beside 1 tracked runs" in outcome.err
+    assert outcome.status == 0 and "put beside 1 tracked run\n" in outcome.err
     first, second = parts(Path("runs/a"))
     assert first.run["run_id"] == second.run["run_id"]
     (line,) = second.history

@@ -74,7 +74,7 @@ def test_on_a_cpu_the_estimate_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_does_not_fit_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(micro_batches, "_can_be_tried", lambda experiment: True)
     fail_above(monkeypatch, 0)
-    with pytest.raises(RunError, match="not enough memory for 1 images at once; take a smaller --width"):
+    with pytest.raises(RunError, match="not enough memory for 1 image at once; take a smaller --width"):
         choose_micro_batch_size(experiment_of("r3gan"))
 
 

@@ -58,7 +58,22 @@ def test_scores_that_training_makes_need_no_evaluation(made, is_given, make_run)
     record = read_record(make_run("a", {FD: 30.0, "kid": 0.1}, made=made, **flags))
     commands = commands_of([record], {record.name: "again/a"})
     evaluated = [words[4] for words in map(shlex.split, commands) if words[1] == "evaluate"]
-    assert evaluated == [*["fid"] * is_given, "kid"], "kid is of gans evaluate"
+    assert evaluated == ["fid,kid" if is_given else "kid"], "kid is of gans evaluate"
+
+
+def test_scores_of_one_call_are_made_by_one_call(make_run) -> None:
+    """With the score that is compared; not what was made otherwise, unless all scores are asked for."""
+    made, several = {"options": {"subset_size": 40}}, {FD: 30.0, "kid": 0.1}
+    record = read_record(make_run("a", several, made=made))
+    del record.evaluations[0][1][FD]["options"]
+    words = "--extractor random-vgg --resize-rule clean -n 500 --set kid.subset_size=40"
+    together = f"gans evaluate again/a --metrics fid,kid {words}"
+    for metric in (FD, "kid", None):
+        assert commands_of([record], {record.name: "again/a"}, metric)[1:] == [together]
+    record.evaluations[0][1]["kid"]["seed"] = 3
+    fid, kid = commands_of([record], {record.name: "again/a"})[1:]
+    assert "--metrics fid " in fid and "--metrics kid " in kid and "--seed 3" in kid
+    assert commands_of([record], {record.name: "again/a"}, FD)[1:] == [fid]
 
 
 def test_the_real_samples_of_a_translation_are_those_of_the_score(make_run) -> None:
