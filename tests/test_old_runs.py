@@ -109,6 +109,30 @@ def test_an_exported_critic_that_judges_otherwise_now_is_not_begun_from(gans: Ga
     assert done.status == 2 and "weights of an earlier revision of stylegan" in done.err, done.err
 
 
+# Architectures with an earlier revision whose layers the options of today have, too.
+CHOSEN = [
+    name
+    for name, architecture in ARCHITECTURES.items()
+    if any(own and "revision" not in own for own in architecture.earlier_options.values())
+]
+
+
+@pytest.mark.parametrize("arch", CHOSEN)
+def test_layers_of_an_earlier_revision_that_are_asked_for_are_begun_from(arch: str, gans: Gans) -> None:
+    """The laptop preset of stargan asks for them: no such run could be fine-tuned."""
+    chosen = ARCHITECTURES[arch].earlier_options[1]
+    words = [word for name, value in chosen.items() for word in ("--set", f"arch.{name}={value}")]
+    small = "--image-size 32 --width 2 --batch-size 2 --steps 1 --track local"
+    done = gans(f"run --arch {arch} {small} --out run", *words)
+    assert done.status == 0, done.err
+    for source in ("run", "run/generator.safetensors"):
+        assert (
+            gans(f"run --arch {arch} {small} --init-from {source} --out {Path(source).stem}-next").status == 0
+        )
+        config = json.loads(Path(f"{Path(source).stem}-next/config.json").read_text())["settings"]
+        assert {name: config[f"arch.{name}"]["value"] for name in chosen} == dict(chosen)
+
+
 @pytest.mark.parametrize("old_run", [name for name in NAMES if not earlier(name)], indirect=True)
 def test_it_resumes_to_the_same_weights(old_run: Path, gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(few_channels, "MANY", inf)  # sums as those versions rounded them

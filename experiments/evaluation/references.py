@@ -9,7 +9,7 @@ from experiments.core.settings import Settings
 from experiments.data.core.dataset import NoHeldOutDataError, TooFewHeldOutError
 from experiments.data.core.holdout import LEAST, USUAL_SHARE, least_share
 from experiments.evaluation.protocols import BOTH, HELD_OUT, MOST_SAMPLES, SPLITS, TRAIN, ReferenceChoice
-from experiments.evaluation.sample_sets import DataSamples, data_of_run
+from experiments.evaluation.sample_sets import DataSamples, data_of_run, samples_of_run
 from metrics.core.metric import Metric
 
 log = logging.getLogger("gans")
@@ -60,7 +60,7 @@ def open_references(
     training = (
         data_of_run(settings, MOST_SAMPLES, seed)
         if opened is None
-        else DataSamples(settings.data, opened, MOST_SAMPLES, seed)
+        else samples_of_run(settings, opened, MOST_SAMPLES, seed)
     )
     return [*found, Reference(training, SPLITS[TRAIN], is_for_copies=True)]
 

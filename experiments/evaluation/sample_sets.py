@@ -1,18 +1,20 @@
 """Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
 import logging
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
-from shlex import quote
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from experiments.config.components import default_of
 from experiments.config.factory import blueprint_of
+from experiments.config.flag_words import flag_words
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
@@ -21,7 +23,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.processes import from_first, share_out
 from experiments.core.seeds import generator_for
-from experiments.core.settings import Settings
+from experiments.core.settings import FIELDS, Settings
 from experiments.core.units import PixelUnits, units_of
 from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
@@ -89,10 +91,17 @@ class SampleSet(ABC):
 
 
 class DataSamples(SampleSet):
-    """Samples of a data set: all of them, or a random part of `count` that the seed decides."""
+    """Samples of a data set: all of them, or a random part of `count` that the seed decides.
 
-    def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
+    Args:
+        flags: words of a command by which it opens the data so.
+    """
+
+    def __init__(
+        self, name: str, data: DataSet, count: int | None, seed: int, flags: Sequence[str] = ()
+    ) -> None:
         self.name, self.data, self.shape, self.seed = name, data, data.sample_shape, seed
+        self.flags = flags
         order = torch.arange(len(data))
         if count is not None and count < len(data):
             random = generator_for(seed, "evaluation")
@@ -200,7 +209,9 @@ def training_command(samples: SampleSet, spec: str = "") -> str:
         spec: the data; empty for that of the samples.
     """
     height, width = samples.shape[1:]
-    return f"gans train-classifier --data {quote(spec or samples.name)} --image-size {height}x{width}"
+    flags = samples.flags if isinstance(samples, DataSamples) and not spec else ()
+    words = ["--data", spec or samples.name, "--image-size", f"{height}x{width}", *flags]
+    return shlex.join(["gans", "train-classifier", *words])
 
 
 def to_pixels(images: Tensor) -> Tensor:
@@ -319,4 +330,17 @@ def data_of_run(settings: Settings, count: int | None, seed: int, held_out: bool
     """
     access = data_access_from(settings.to_dict())
     data = open_data_as(settings.data, image_format_of(settings), access, held_out)
-    return DataSamples(settings.data, data, count, seed)
+    return samples_of_run(settings, data, count, seed)
+
+
+def samples_of_run(settings: Settings, data: DataSet, count: int | None, seed: int) -> DataSamples:
+    """Takes samples of the data of a run, or of a part of it."""
+    return DataSamples(settings.data, data, count, seed, data_flags(settings))
+
+
+def data_flags(settings: Settings) -> list[str]:
+    """Words of a command by which it opens data as a run does, but for its size and channels."""
+    values = settings.to_dict()
+    known = {name: FIELDS[name].default for name in ("skip_bad", "data_root", "download")} | {"fit": "auto"}
+    known |= {key: default_of(key, values) for key in values if key.startswith("data.")}
+    return flag_words({name: values[name] for name, usual in known.items() if values[name] != usual})

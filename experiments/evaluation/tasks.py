@@ -41,6 +41,7 @@ from experiments.evaluation.sample_sets import (
     GeneratedSamples,
     SampleSet,
     pixels_of,
+    samples_of_run,
     to_pixels,
 )
 from experiments.runs.generator import from_noise
@@ -291,7 +292,7 @@ def _translations(
             if reference == TRAIN
             else open_held_out_attributes(settings, or_training)
         )
-        reals = DataSamples(settings.data, data, count, seed)
+        reals = samples_of_run(settings, data, count, seed)
         return [ToAttributes(reals, _split(is_held_out), device, suffix, settings.attributes)]
     domains, is_held_out = (
         (open_domains(settings, paired=task_of(settings) == "pairs"), False)
@@ -302,7 +303,7 @@ def _translations(
         network, _ = build_networks(settings)
     assert isinstance(network, DomainTranslator)
     sides: dict[str, DataSet] = {"A": domains.a, "B": domains.b}
-    opened = {to: DataSamples(settings.data, side, count, seed) for to, side in sides.items()}
+    opened = {to: samples_of_run(settings, side, count, seed) for to, side in sides.items()}
     return [
         ToDomain(
             to,

@@ -6,6 +6,7 @@ from shlex import quote
 
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.settings import Settings
+from experiments.data.core.dataset import DataSet
 from experiments.data.core.fingerprint import DataFingerprint, take_fingerprint
 from experiments.data.core.open import task_of
 from experiments.evaluation.protocols import SPLITS, TRAIN
@@ -36,15 +37,16 @@ def trained_on(folder: RunFolder, settings: Settings) -> tuple[DataFingerprint, 
     return ()
 
 
-def command_anew(folder: RunFolder, suffix: str, flags: str = "") -> str:
+def command_anew(folder: RunFolder, suffix: str, data: DataSet, flags: str = "") -> str:
     """The command that trains a run with its settings again, into a folder beside its own.
 
     Args:
+        data: as it is now; files of it may have broken since.
         suffix: what the name of that folder ends with.
         flags: that change settings; empty for the same ones.
     """
     beside = folder.path if folder.path.name not in ("", "..") else folder.path.resolve()
-    changes = f" {flags}" if flags else ""
+    changes = "".join(f" {words}" for words in (flags, "--skip-bad" if data.unreadable else "") if words)
     return f"gans run --config {quote(str(folder.config_file))}{changes} --out {quote(f'{beside}-{suffix}')}"
 
 
@@ -77,9 +79,9 @@ class TrainedData:
                 found = take_fingerprint(samples.data)
         if found is None or any(map(found.is_like, self.fingerprints)):
             return
-        raise UsageError(self._describe(found))
+        raise UsageError(self._describe(found, samples.data))
 
-    def _describe(self, found: DataFingerprint) -> str:
+    def _describe(self, found: DataFingerprint, data: DataSet) -> str:
         """Describes how the data differ, and what is to be done."""
         counts = [each.count for each in self.fingerprints]
         then = " and ".join(f"{count:,}" for count in counts)
@@ -92,5 +94,5 @@ class TrainedData:
             mixed = ""
         return (
             f"data {self.settings.data} is not what {self.folder.path} was trained on ({words}{mixed}): "
-            f"bring it back, or train anew with {command_anew(self.folder, 'anew')}"
+            f"bring it back, or train anew with {command_anew(self.folder, 'anew', data)}"
         )

@@ -16,7 +16,7 @@ from experiments.core.settings import Settings
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, read_hash
 from experiments.runs.export import import_network, open_export
 from experiments.runs.folder import RunFolder
-from experiments.runs.revisions import check_revision, has_earlier_layers
+from experiments.runs.revisions import check_revision
 from experiments.runs.weights import Role, build_with_weights
 
 
@@ -135,11 +135,13 @@ def _from_checkpoint(name: str, folder: RunFolder, state: StateDict) -> InitialW
 
 def _from_exports(name: str, files: dict[str, Path], folder: RunFolder | None = None) -> InitialWeights:
     """Imports exported networks by their role: `generator` or `ema`, and `critic`."""
-    ema, settings = import_network(files["ema" if "ema" in files else "generator"])
+    exported = open_export(files["ema" if "ema" in files else "generator"])
+    ema, settings = exported.network, exported.settings
     generator = import_network(files["generator"])[0] if "generator" in files else ema
     critic = open_export(files["critic"], "critic") if "critic" in files else None
     # Exports tell it, not the config of their run; a generator may have stayed what it was.
-    _refuse_earlier_revision(name, settings, 0)
+    if registry.load("architecture", settings.arch).earlier_options.get(exported.revision) != {}:
+        _refuse_earlier_revision(name, settings, exported.revision)
     if critic is not None:
         _refuse_earlier_revision(name, critic.settings, critic.revision)
     if folder is not None:  # with its data and its loss
@@ -156,9 +158,13 @@ def _hash_files(files: Iterable[Path]) -> str:
 
 
 def _refuse_earlier_revision(name: str, settings: Settings, revision: int) -> None:
-    """Refuses weights whose mathematics are those of an earlier revision of their architecture."""
+    """Refuses weights whose mathematics are those of an earlier revision of their architecture.
+
+    Layers of an earlier one that options of the present one can have, too, are none: a run that begins from
+    them takes the options over.
+    """
     architecture = registry.load("architecture", settings.arch)
-    if revision in architecture.earlier_options or has_earlier_layers(settings):
+    if {revision, settings.options.get("arch.revision")} & architecture.earlier_options.keys():
         raise UsageError(
             f"--init-from {name} holds weights of an earlier revision of {settings.arch}, which make other "
             f"images in revision {architecture.revision}; train it anew"

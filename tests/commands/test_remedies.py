@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -32,6 +33,36 @@ def test_a_classifier_is_trained_as_advised(gans: Gans, workplace: Path, refused
     advised = re.search(r"gans (train-classifier --data \S+ --image-size \S+)", line)
     assert advised and gans(f"{advised[1]} --epochs 1 --device cpu").status == 0
     outcome = gans("evaluate run -n 8 --metrics class-modes --extractor classifier:shapes --device cpu")
+    assert outcome.status == 0, outcome.err
+
+
+def test_a_classifier_is_trained_on_data_that_needs_options(
+    gans: Gans, workplace: Path, refused: Refused
+) -> None:
+    """An archive of several arrays, and a range beyond its own."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 4096, (12, 16, 16, 5), dtype=np.uint16)
+    np.savez("five ch.npz", pictures=pictures, other=pictures, kind=random.integers(0, 2, 12))
+    words = ("--data", "npz:five ch.npz", "--set", "data.image=pictures", "--set", "data.label=kind")
+    run = f"run --arch dcgan --loss bce {FROM_IMAGES} --z-dim 4 --holdout 0.4 --out run"
+    assert gans(run, *words, "--set", "data.range=0,4095").status == 0
+    line = refused(2, ("5",), "audit run --device cpu")
+    advised = shlex.split(line.partition("or make one: gans ")[2])
+    trained = gans("train-classifier --epochs 1 --device cpu --name own", *advised[1:])
+    assert trained.status == 0, trained.err
+    assert "data.range=0,4095" in advised
+
+
+def test_what_is_trained_anew_leaves_broken_files_out(gans: Gans, workplace: Path, refused: Refused) -> None:
+    Path("photos").mkdir()
+    for number in range(10):
+        Image.new("RGB", (16, 16), (20 * number, 9, 9)).save(f"photos/{number}.png")
+    run = f"run --arch dcgan --loss bce {FROM_IMAGES} --z-dim 4 --holdout 0.3 --data folder:photos --out run"
+    assert gans(run).status == 0
+    Path("photos/4.png").write_bytes(b"broken")
+    line = refused(2, ("is not what run was trained on",), "evaluate run -n 8 --device cpu --skip-bad")
+    advised = shlex.split(line.partition("train anew with gans ")[2])
+    outcome = gans("run --device cpu", *advised[1:])
     assert outcome.status == 0, outcome.err
 
 

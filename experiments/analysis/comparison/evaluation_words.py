@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.analysis.comparison.record import Record
@@ -19,13 +19,35 @@ PROTOCOL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NONE = "none"  # in the records of points, and of pictures that no extractor sees
 
 
-def evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
-    """End of a message with the command that makes some of these scores; empty for runs elsewhere."""
+def evaluation_remedy(what: str, record: Record, scores: Mapping[str, JsonObject | None]) -> str:
+    """End of a message with the command that makes one of these scores for a run as others have it.
+
+    It is empty for runs elsewhere, and for scores that no metric makes.
+
+    Args:
+        scores: their records in another run by name; None for a score that no run has.
+    """
     if record.folder is None:
         return ""
-    flag = " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
-    flag += " --by-class" if any(map(is_of_class, scores)) else ""
-    return f"; {what}: gans evaluate {shlex.quote(record.name)}{flag}"
+    commands = (
+        _command_for(record.name, name) if entry is None else evaluation_command(record.name, name, entry)
+        for name, entry in scores.items()
+    )
+    command = next(filter(None, commands), "") if scores else shlex.join(["gans", "evaluate", record.name])
+    return f"; {what}: {command}" if command else ""
+
+
+def _command_for(run: str, score: str) -> str:
+    """Command that makes a score of this name; empty where no metric does."""
+    first, *more = score.split("/")
+    extractor = first.removeprefix("fd-") if first.startswith("fd-") else ""
+    (metric,) = registry.metric_names(["fid" if extractor else first])
+    if metric not in registry.names("metric") or extractor not in ("", *registry.names("extractor")):
+        return ""
+    words = ["gans", "evaluate", run, "--metrics", metric]
+    words += ["--extractor", extractor] if extractor else []
+    words += ["--reference", "held-out"] if "held-out" in more else []
+    return shlex.join([*words, *["--by-class"] * is_of_class(score)])
 
 
 def metric_of(score: str, entry: JsonObject) -> str:

@@ -83,7 +83,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
         if metric not in own:
             names = [name for name in own if is_of_class(metric) or not is_of_class(name)]
             has = f"it has {', '.join(names)}" if own else "it has none"
-            remedy = evaluation_remedy("make it with", record, [metric])
+            entry = next((each[metric][-1].entry for each in marks if metric in each), None)
+            remedy = evaluation_remedy("make it with", record, {metric: entry})
             raise UsageError(f"{record.name} has no score {metric} ({has}){remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
@@ -133,9 +134,10 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
         if not shared:
             has, others = (", ".join(names) or "none" for names in (directional_scores(own), common))
             beside = "" if record is records[0] else f" and those before it {others}"
+            made = {name: marks[0][name][-1].entry for name in common}
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}"
-                f"{evaluation_remedy('score it with', record, common)}"
+                f"{evaluation_remedy('score it with', record, made)}"
             )
         common = shared
     return common[0]

@@ -103,7 +103,7 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
     except NoHeldOutDataError as error:
         raise UsageError(
             f"an audit needs images that training has not seen, and data {settings.data} holds none out "
-            f"({error}); {_describe_remedy(candidate, len(training.data))}"
+            f"({error}); {_describe_remedy(candidate, training, len(training.data))}"
         ) from error
     if len(held_out) < LEAST_HELD_OUT:
         raise UsageError(_describe_too_few(candidate, training, len(held_out)))
@@ -116,15 +116,15 @@ def _describe_too_few(candidate: Candidate, training: DataSamples, held_out_coun
     others = held_out_count if candidate.settings.holdout is not None else 0
     return (
         f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {candidate.settings.data} has "
-        f"{held_out_count}; {_describe_remedy(candidate, len(training.data) + others)}"
+        f"{held_out_count}; {_describe_remedy(candidate, training, len(training.data) + others)}"
     )
 
 
-def _describe_remedy(candidate: Candidate, count: int) -> str:
+def _describe_remedy(candidate: Candidate, training: DataSamples, count: int) -> str:
     """Describes what share of `count` images is enough, or what to do where they are too few for any."""
     share = least_share(count, LEAST_HELD_OUT)
     if share is not None:
-        return _training_anew(candidate, max(USUAL_SHARE, share))
+        return _training_anew(candidate, training, max(USUAL_SHARE, share))
     return (
         f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
         f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
@@ -132,11 +132,11 @@ def _describe_remedy(candidate: Candidate, count: int) -> str:
     )
 
 
-def _training_anew(candidate: Candidate, share: float) -> str:
+def _training_anew(candidate: Candidate, training: DataSamples, share: float) -> str:
     """Words with the command that trains a run anew, with another share held out."""
     run, command = candidate.trained_data.folder, f"gans run --holdout {share:g}"
     if run.exists:
-        command = command_anew(run, "held-out", f"--holdout {share:g}")
+        command = command_anew(run, "held-out", training.data, f"--holdout {share:g}")
     return f"train anew with {command}"
 
 
@@ -147,7 +147,7 @@ def describe_more(candidate: Candidate, training: DataSamples, held_out_count: i
         ways.append("give a larger -n")
     share = candidate.settings.holdout
     if share is not None and share < MOST_SHARE and held_out_count < 2 * MOST_QUERIES:
-        ways.append(_training_anew(candidate, min(MOST_SHARE, 2 * share)))
+        ways.append(_training_anew(candidate, training, min(MOST_SHARE, 2 * share)))
     return ", or ".join([*ways, "take another --extractor (gans list extractors)"])
 
 

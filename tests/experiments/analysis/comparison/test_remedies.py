@@ -39,6 +39,36 @@ def test_what_is_not_known_is_in_no_command(advised, made) -> None:
     assert advised(**made) == []
 
 
+def test_a_score_is_made_as_another_run_has_it(gans, make_run, tmp_path) -> None:
+    """Its metric, extractor, options and reference: a plain evaluation would not make it."""
+    made = {"options": {"subset_size": 30}, "distance": "fid", "split": "held-out", "n": [40, 30]}
+    make_run("a", {"kid/held-out": 0.1}, made=made)
+    make_run("b", {})
+    for asked, what in (("", "score it with: "), ("--metric kid/held-out", "make it with: ")):
+        line = gans(f"compare {asked}", tmp_path / "a", tmp_path / "b").err
+        words = shlex.split(line.partition(what)[2])
+        assert words[:5] == ["gans", "evaluate", str(tmp_path / "b"), "--metrics", "kid"], line
+        assert "kid.subset_size=30" in words and "held-out" in words and "random-vgg" in words
+
+
+@pytest.mark.parametrize(
+    ("metric", "flags"),
+    [
+        ("vendi", "--metrics vendi"),
+        ("fd-random-vgg", "--metrics fid --extractor random-vgg"),
+        ("precision-recall/recall/held-out", "--metrics precision-recall --reference held-out"),
+        ("is", "--metrics inception-score"),
+        ("nonsense", ""),
+    ],
+)
+def test_a_score_that_no_run_has_is_made_by_its_metric(metric, flags, gans, make_run, tmp_path) -> None:
+    make_run("a", {"kid": 0.1})
+    found = gans(f"compare --metric {metric}", tmp_path)
+    assert found.status == 2 and "has no score" in found.err
+    command = f"make it with: gans evaluate {tmp_path / 'a'} {flags}"
+    assert (command in found.err) if flags else ("gans evaluate" not in found.err), found.err
+
+
 def test_a_folder_is_quoted(advised, tmp_path) -> None:
     name = "b; touch PWNED #"
     assert advised(named=name) == (
