@@ -41,8 +41,8 @@ def test_a_classifier_is_trained_on_data_that_needs_options(
 ) -> None:
     """An archive of several arrays, and a range beyond its own."""
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 4096, (60, 16, 16, 5), dtype=np.uint16)
-    np.savez("five ch.npz", pictures=pictures, other=pictures, kind=random.integers(0, 2, 60))
+    pictures = random.integers(0, 4096, (400, 16, 16, 5), dtype=np.uint16)
+    np.savez("five ch.npz", pictures=pictures, other=pictures, kind=random.integers(0, 2, 400))
     words = ("--data", "npz:five ch.npz", "--set", "data.image=pictures", "--set", "data.label=kind")
     run = f"run --arch dcgan --loss bce {FROM_IMAGES} --z-dim 4 --holdout 0.45 --out run"
     assert gans(run, *words, "--set", "data.range=0,4095").status == 0
