@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def architecture_page(name: str) -> str:
         _section("Networks", *_networks(plugin)),
         _defaults(plugin.settings),
         _section("Presets", table(("`--preset`", ""), _preset_rows(found["presets"]))),
-        _options(found["options"]),
+        _options(plugin_option_rows(found["options"])),
         _departures(plugin.departures, COMMON_DEPARTURES),
     )
 
@@ -92,7 +92,7 @@ def loss_page(name: str) -> str:
         _section("Formula", objective(recipe), *(_formula(kind, word) for kind, word in parts_of(recipe))),
         _results(name, f"--loss {name}"),
         _defaults(recipe.settings),
-        _section("Options", table(OPTION_COLUMNS, option_rows(recipe))) if option_rows(recipe) else "",
+        _options(option_rows(recipe)),
         _section("With other parts", code("\n".join(combinations(name)))),
         _departures(recipe.departures),
     )
@@ -111,7 +111,7 @@ def kind_page(kind: str) -> str:
             from_docstring(found["summary"]),
             f"Paper: {found['paper']}" if found["paper"] else "",
         ]
-        parts += [from_docstring(text or ""), _options(found["options"], level=3)]
+        parts += [from_docstring(text or ""), _options(plugin_option_rows(found["options"]), level=3)]
     return _join(*parts)
 
 
@@ -205,9 +205,8 @@ def _preset_rows(presets: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f"`{name}`", line) for name, line in presets.items()]
 
 
-def _options(options: Iterable[Mapping[str, Any]], level: int = 2) -> str:
-    """Section of a plug-in's own options."""
-    rows = plugin_option_rows(list(options))
+def _options(rows: Sequence[Row], level: int = 2) -> str:
+    """Section of options; empty where there are none."""
     return _section("Options", table(OPTION_COLUMNS, rows), level=level) if rows else ""
 
 

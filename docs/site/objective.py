@@ -59,8 +59,9 @@ def option_rows(recipe: Recipe) -> list[tuple[str, str, str, str]]:
         rows += [_setting_row(recipe, name) for name in PENALTY_SETTINGS]
     for kind, name in kinds:
         if kind == "regularizer":
-            strengths = _words([Value(v.where, v.value[name]) for v in values_of(recipe, "regularizers")])
-            rows.append((f"`--{name} STRENGTH`", strengths, "", registry.summary_of(kind, name)))
+            rows.append(
+                (f"`--{name} STRENGTH`", _strengths(recipe, name), "", registry.summary_of(kind, name))
+            )
     for kind, name in kinds:
         rows += plugin_option_rows(describe_plugin(kind, name)["options"])
     return rows
@@ -146,8 +147,12 @@ def _regularizers(recipe: Recipe) -> Iterator[str]:
     """Lines about the regularizers of a loss, which act beside the formula."""
     for kind, name in parts_of(recipe):
         if kind == "regularizer":
-            strengths = [Value(v.where, v.value[name]) for v in values_of(recipe, "regularizers")]
-            yield f"**{name}**, {_words(strengths)}: {_about(kind, name)}"
+            yield f"**{name}**, {_strengths(recipe, name)}: {_about(kind, name)}"
+
+
+def _strengths(recipe: Recipe, regularizer: str) -> str:
+    """Strengths of a regularizer in a recipe, and where each holds."""
+    return _words([Value(v.where, v.value[regularizer]) for v in values_of(recipe, "regularizers")])
 
 
 def _about(kind: str, name: str) -> str:

@@ -38,10 +38,8 @@ class ExplorerPage:
             # Only the browser knows which of the two its system asks for.
             button.classes("head-button").on("click", js_handler="() => Quasar.Dark.toggle()")
         with ui.element("main").classes("page-main") as main:
-            for event in (
-                "dragover",
-                "drop",
-            ):  # beside a pane that takes it: the browser would leave the page
+            # Beside a pane that takes it, the browser would leave the page.
+            for event in ("dragover", "drop"):
                 main.on(event, js_handler="event => event.preventDefault()")
             with ui.element("div").classes("stage"):
                 watches = self.exploration.watches

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from html import escape
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,10 @@ class Pane:
 
     def _build_savings(self) -> None:
         with ui.element("div").classes("buttons"):
-            ui.button("Save picture", icon="image", on_click=self._save_picture)
-            ui.button("Save latent", icon="tune", on_click=self._save_latent).props("outline color=link")
+            save_picture = partial(self._save, self.names.picture, attrgetter("png"))
+            save_latent = partial(self._save, self.names.latent, attrgetter("latent_file"))
+            ui.button("Save picture", icon="image", on_click=save_picture)
+            ui.button("Save latent", icon="tune", on_click=save_latent).props("outline color=link")
             ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props(
                 "outline color=link"
             )
@@ -226,15 +229,11 @@ class Pane:
             self.tell(describe_error(error))
             return None
 
-    async def _save_picture(self) -> None:
+    async def _save(self, name: str, content: Callable[[Rendering], bytes]) -> None:
+        """Lets the browser save a part of what is shown."""
         rendering = await self._rendered()
         if rendering is not None:
-            ui.download.content(rendering.png, self.names.picture)
-
-    async def _save_latent(self) -> None:
-        rendering = await self._rendered()
-        if rendering is not None:
-            ui.download.content(rendering.latent_file, self.names.latent)
+            ui.download.content(content(rendering), name)
 
     def _find_neighbours(self) -> None:
         moment, scene, workbench = self.moment, self.scene, self.exploration.workbench
