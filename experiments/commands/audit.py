@@ -21,7 +21,7 @@ log = logging.getLogger("gans")
     "--out",
     metavar="FILE.png",
     shell_complete=complete_file,
-    help="Picture of the closest pairs; default: in RUN/plots.",
+    help="Picture of the closest pairs; default: in plots/ of the run.",
 )
 @click.option("--force", is_flag=True, help="Write over what is there already.")
 @setting_option("skip_bad")
@@ -41,22 +41,18 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
     are drawn beside it.
     """
     from experiments.core.destinations import output_file
-    from experiments.core.errors import UsageError
     from experiments.core.files import refuse_link
     from experiments.core.images import save_png
     from experiments.evaluation.audit.audit import audit as audit_generator
     from experiments.evaluation.audit.audit import picture_of
     from experiments.evaluation.candidates import open_candidate
-    from experiments.runs.folder import RunFolder
 
     given = read_options(flags["options"])
     check_options(given, "extractor")
     options = read_extractor_options(flags, given)
     candidate = open_candidate(run).with_access(flags)
     candidate.require_data()
-    folder = RunFolder(Path(run))
-    if out is None and not folder.exists:
-        raise UsageError(f"{run} is not a run folder, so that the picture has no place: add --out FILE.png")
+    folder = candidate.trained_data.folder
     if out is None:
         refuse_link(folder.path / "plots")
     destination = nullcontext() if out is None else output_file("audit", out, ".png", force=force)
