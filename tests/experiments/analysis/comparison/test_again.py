@@ -1,6 +1,7 @@
 """Commands that make runs again, and their scores: typed, they give the same."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,14 @@ def test_the_real_samples_of_a_translation_are_those_of_the_score(make_run) -> N
     record = read_record(make_run("a", {f"{FD}/to-B": 1.0, f"{FD}/to-B/train": 2.0}, made=made))
     _, usual, asked = commands_of([record], {record.name: "again/a"})
     assert "--reference" not in usual and asked.endswith("-n 500 --reference train")
+
+
+def test_a_run_without_flags_names_its_config(make_run) -> None:
+    """Its loss is of a plug-in that is not here; the config of a run from elsewhere is not here either."""
+    folder = make_run("a run", loss="bce", seed=3)
+    record = read_record(folder)
+    record = replace(record, settings={**record.settings, "loss": "of-a-plugin"})
+    (command,) = commands_of([record], {record.name: "again/a"})
+    config = str(folder.path / "config.json")
+    assert shlex.split(command) == ["gans", "run", "--config", config, "--seed", "3", "--out", "again/a"]
+    assert commands_of([replace(record, folder=None)], {record.name: "again/a"}) == []
