@@ -94,9 +94,10 @@ def train_longer(history: History, more_kimg: float) -> list[str]:
 
 
 def _is_accepted(asked: SettingValues, known: SettingValues, strengths: Mapping[str, float]) -> bool:
-    """Whether `gans run` accepts these settings over those of a config."""
+    """Whether `gans run` accepts these settings over those of a config, whose plug-ins are imported."""
     if "data" not in {**known, **asked}:
         return False
+    asked = {name: value for name, value in asked.items() if name != "plugin"}  # nobody has named them here
     try:
         settings = resolve(asked, {**known, **ELSEWHERE}, "", strengths).settings
         with torch.device("meta"):

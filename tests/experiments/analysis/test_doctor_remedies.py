@@ -1,6 +1,7 @@
 """Commands that the doctor suggests: typed, they train on the data of the run, and score as it was scored."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from experiments.analysis.doctor.history import History
 from experiments.analysis.doctor.remedies import OF_THE_LOSS, OF_THE_MACHINE, with_other_loss
 from experiments.config.resolve import resolve
 from experiments.core.settings import FIELDS
+from experiments.core.trusted_plugins import add_named_plugins
 from tests.typed_settings import typed_settings
 
 # A value of every setting that another loss must keep, and what it needs beside it.
@@ -103,3 +105,14 @@ def test_another_loss_keeps_all_but_its_recipe(given: dict[str, Any], pictures: 
     assert typed["loss"] in ("wgan-gp", "bce")
     expected = {name for name in (*KEPT, *given) if name != "loss"}
     assert {name: typed[name] for name in expected} == {name: known[name] for name in expected}
+
+
+def test_the_plugin_of_an_architecture_is_named(pictures: Path) -> None:
+    """Also that of a run whose config names it, and which nobody names in this command."""
+    file = str(Path(__file__).parents[3] / "examples" / "resize_conv.py")
+    add_named_plugins([file])
+    asked = {"arch": "resize-conv", "loss": "hinge", "image_size": (16, 16), "arch.kernel_size": 5}
+    run = resolve({**asked, "device": "cpu"}).settings
+    (command,) = with_other_loss(History(replace(run, plugin=(file,)), ()), "wgan-gp")
+    words = shlex.split(command)
+    assert words[words.index("--plugin") + 1] == file and "arch.kernel_size=5" in words
