@@ -47,12 +47,20 @@ class Kind:
 
     def is_plugin(self, value: object, module: ModuleType) -> bool:
         """Whether a value is a plug-in of this kind that the module itself defines."""
-        module_name, _, name = self.base.partition(":")
-        base = getattr(importlib.import_module(module_name), name)
         if inspect.isclass(value):
-            own = value.__module__ == module.__name__
-            return own and issubclass(value, base) and not inspect.isabstract(value)
-        return isinstance(value, base)
+            return self.is_class(value, module) and not inspect.isabstract(value)
+        return isinstance(value, self._base)
+
+    def is_class(self, value: object, module: ModuleType) -> bool:
+        """Whether a value is a class of this kind, abstract or not, that the module itself defines."""
+        return (
+            inspect.isclass(value) and value.__module__ == module.__name__ and issubclass(value, self._base)
+        )
+
+    @property
+    def _base(self) -> Any:
+        module_name, _, name = self.base.partition(":")
+        return getattr(importlib.import_module(module_name), name)
 
 
 KINDS = {
@@ -265,6 +273,8 @@ def add_plugin(path: str, content: bytes | None = None) -> tuple[str, str]:
         del sys.modules[specification.name]
         raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error
     found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
+    if not found and (lack := _describe_lack(module)):
+        raise UsageError(f"plug-in {path}: {lack}")
     if len(found) != 1:
         raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
     (kind, value), name = found[0], plugin_name(path)
@@ -306,8 +316,21 @@ def _installed_entry_points() -> "tuple[EntryPoint, ...]":
 
 def _plugins(kind: str, module: ModuleType) -> list[Any]:
     """Plug-ins of a kind that a module defines."""
-    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    return [value for value in public.values() if KINDS[kind].is_plugin(value, module)]
+    return [value for value in _public(module) if KINDS[kind].is_plugin(value, module)]
+
+
+def _describe_lack(module: ModuleType) -> str:
+    """Describes which methods a class lacks to be a plug-in; empty where no class lacks any."""
+    for name, kind in KINDS.items():
+        for value in _public(module):
+            if kind.is_class(value, module) and (lacking := sorted(value.__abstractmethods__)):
+                return f"class {value.__name__} lacks {', '.join(lacking)}, which every {name} has"
+    return ""
+
+
+def _public(module: ModuleType) -> list[Any]:
+    """Values of the public names of a module."""
+    return [value for name, value in vars(module).items() if not name.startswith("_")]
 
 
 @cache

@@ -1,12 +1,13 @@
 """Trust in plug-in files: one that a config names is run only after the user has named it by `--plugin`.
 
 A run folder may come from anyone, and its config.json may name a Python file. What the user has named once
-is remembered by the hash of its content, in the user's own config folder: a file that has changed since is
-another file.
+is remembered by the hash of its content, in the user's own config folder, with the places where it was named:
+a file that has changed since is another file, and one that has moved is still the same.
 """
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -31,8 +32,8 @@ def add_named_plugins(paths: Iterable[str] | None) -> None:
 def add_recorded_plugins(paths: Iterable[str] | None, origin: str) -> None:
     """Imports plug-in files that a config names, if the user has named them before.
 
-    One of the same file name that the user names now stands for it: files move, and a run folder may come
-    from another machine.
+    One of the same file name that the user names now stands for it, and later ones find it there: files
+    move, and a run folder may come from another machine.
 
     Args:
         origin: the config, for the error.
@@ -44,13 +45,17 @@ def add_recorded_plugins(paths: Iterable[str] | None, origin: str) -> None:
         name = Path(path).name
         known = registry.plugin_file(name)
         if known and known[0] in _named:
+            if not _is_there(path):
+                with suppress(OSError):
+                    _add_place(_folder() / known[1], path)
             continue
-        if not _is_there(path):
+        place = path if _is_there(path) else _find_moved(path)
+        if place is None:
             raise UsageError(
                 f"{origin} names the Python file {path}, which is not there; add --plugin "
                 f"{quote(f'FOLDER/{name}')}, with the folder in which it is now"
             )
-        content = registry.read_plugin(path)
+        content = registry.read_plugin(place)
         if not _trust_file(content).is_file():
             raise UsageError(
                 f"{origin} names the Python file {path}, which you have not run before as it is; read it, "
@@ -62,7 +67,40 @@ def add_recorded_plugins(paths: Iterable[str] | None, origin: str) -> None:
                 f"another content; rename one, or take one for both by --plugin {quote(path)}"
             )
         if not known:
-            registry.add_plugin(path, content)
+            registry.add_plugin(place, content)
+
+
+def _find_moved(path: str) -> str | None:
+    """Finds a file with the content and the name of one that was named at a path where nothing is now."""
+    for entry in _entries():
+        places = _places(entry)
+        for place in places if path in places else ():
+            if Path(place).name == Path(path).name and _is_there(place):
+                with suppress(UsageError):
+                    if registry.content_hash(registry.read_plugin(place)) == entry.name:
+                        return place
+    return None
+
+
+def _folder() -> Path:
+    """Folder of the files that remember plug-ins."""
+    return config_folder() / "trusted-plugins"
+
+
+def _entries() -> list[Path]:
+    """Files that remember plug-ins, each named by the hash of its content."""
+    try:
+        return sorted(_folder().iterdir())
+    except OSError:
+        return []
+
+
+def _places(entry: Path) -> list[str]:
+    """Paths at which the user has named a plug-in."""
+    try:
+        return entry.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
 
 
 def _is_there(path: str) -> bool:
@@ -75,20 +113,35 @@ def _is_there(path: str) -> bool:
 
 def _trust_file(content: bytes) -> Path:
     """File whose presence says that a plug-in with this content is trusted."""
-    return config_folder() / "trusted-plugins" / registry.content_hash(content)
+    return _folder() / registry.content_hash(content)
 
 
 def _remember(path: str, content: bytes) -> None:
-    """Remembers a plug-in as trusted; one line says so, and another where it cannot be remembered."""
-    file = _trust_file(content)
-    if file.is_file():
-        return
-    from experiments.core.files import write_atomically  # brings torch, which help does without
+    """Remembers a plug-in as trusted, and its place.
 
+    One line says that it is trusted from now on, and another where it cannot be remembered.
+    """
+    entry = _trust_file(content)
+    is_new = not entry.is_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, f"{Path(path).resolve()}\n".encode())
+        _add_place(entry, str(Path(path).resolve()))
     except OSError as error:
-        log.warning(f"plug-in {path}: not remembered as trusted ({file.parent}: {error.strerror or error})")
+        if is_new:
+            reason = f"{entry.parent}: {error.strerror or error}"
+            log.warning(f"plug-in {path}: not remembered as trusted ({reason})")
     else:
-        log.info(f"plug-in {path}: trusted from now on as it is, also where a run names it ({file.parent})")
+        if is_new:
+            where = f"also where a run names it ({entry.parent})"
+            log.info(f"plug-in {path}: trusted from now on as it is, {where}")
+
+
+def _add_place(entry: Path, place: str) -> None:
+    """Adds a path at which a plug-in was named to the file that remembers it."""
+    known = _places(entry)
+    places = known if place in known or len(place.splitlines()) != 1 else [*known, place]
+    if places != known or not entry.is_file():
+        from experiments.core.files import write_atomically  # brings torch, which help does without
+
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{each}\n" for each in places)
+        write_atomically(entry, text.encode(errors="surrogateescape"))

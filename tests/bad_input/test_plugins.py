@@ -26,7 +26,11 @@ PLUGINS = [
     ("imports.py", "import nothing_of_this_name", "nothing_of_this_name"),
     ("raises.py", "raise ValueError('one\\ntwo\\nthree')", "one", "two"),
     ("leaves.py", "import sys; sys.exit(3)", "leaves.py"),
-    ("abstract.py", "from losses.adversarial import Adversarial as _A\nclass Mine(_A): pass", "0"),
+    (
+        "abstract.py",
+        "from losses.adversarial import Adversarial as _A\nclass Mine(_A): pass",
+        "class Mine lacks critic, generator",
+    ),
     ("two.py", GOOD + "class Second(Elsewhere): pass\n", "2"),
     ("bce.py", GOOD, "already", "bce"),
     ("wgan-gp.py", GOOD, "already", "wgan-gp"),

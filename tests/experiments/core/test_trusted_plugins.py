@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,14 @@ def move(name: str) -> Path:
 
 @pytest.fixture
 def moved(workplace: Path, gans: Gans) -> Path:
-    """A run whose plug-in file is in another folder now, beside the bits of an undisturbed one of 4 steps."""
+    """A run whose plug-in file is in another folder now, beside an undisturbed run of 4 steps.
+
+    Nothing remembers where the file was, as on another machine.
+    """
     Path("elsewhere.py").write_text(PLUGIN)
     assert gans(TRAINED).status == 0
     assert gans(TRAINED.replace("--out run", "--out whole").replace("--steps 2", "--steps 4")).status == 0
+    shutil.rmtree("config")
     return move("elsewhere.py")
 
 
@@ -131,6 +136,28 @@ def test_a_file_that_is_named_stands_for_one_that_has_moved(line: str, moved: Pa
     assert outcome.status == 0, outcome.err
 
 
+def test_where_a_file_is_now_is_named_once(moved: Path, gans: Gans) -> None:
+    """The commands that the first one suggests name no file, and work as they are typed."""
+    assert gans("info run", "--plugin", moved).status == 0
+    Path("executed").unlink()
+    assert gans("sample run --out s.png").status == 0 and Path("executed").exists()
+    Path("executed").unlink()
+    moved.write_text(PLUGIN + "\n# changed\n")
+    assert gans("sample run --out s.png").status == 2 and not Path("executed").exists()
+
+
+def test_a_file_that_was_named_before_and_after_its_move_is_found(workplace: Path, gans: Gans) -> None:
+    """By its content, and its name, which is that of the loss."""
+    Path("elsewhere.py").write_text(PLUGIN)
+    assert gans(TRAINED).status == 0
+    place = move("elsewhere.py")
+    assert gans("list losses --plugin", place).status == 0
+    assert gans("sample run --out s.png").status == 0
+    another = place.rename(place.with_name("another.py"))
+    assert gans("list losses --plugin", another).status == 0
+    assert gans("sample run --out s.png").status == 2
+
+
 def test_a_run_is_resumed_with_its_file_in_another_folder(moved: Path, gans: Gans) -> None:
     outcome = gans("run --resume run --steps 4", "--plugin", moved)
     assert outcome.status == 0, outcome.err
@@ -144,6 +171,7 @@ def test_two_runs_with_different_files_of_one_name_are_not_mixed(moved: Path, ga
     Path("elsewhere.py").write_text(PLUGIN + "\n# another one\n")
     assert gans(TRAINED.replace("--out run", "--out third")).status == 0
     assert gans("run --resume whole --steps 6", "--plugin", moved).status == 0
+    assert str(moved) in Path("whole/config.json").read_text()
     outcome = gans("fid whole third -n 20")
     assert outcome.status == 2
     assert "another content" in outcome.err and "third/config.json" in outcome.err
