@@ -78,7 +78,7 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     scores that were not computed alike.
     """
     marks = [scores_by_name(record) for record in records]
-    metric = resolve_metric_name(metric, marks[0]) if metric else _first_common(records, marks)
+    metric = _resolve_among(metric, marks) if metric else _first_common(records, marks)
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             names = [name for name in own if is_of_class(metric) or not is_of_class(name)]
@@ -121,6 +121,12 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
     return alike[0] if metric not in marks and len(evaluations) == 1 else metric
 
 
+def _resolve_among(metric: str, marks: Sequence[Mapping[str, Sequence[ScoreValue]]]) -> str:
+    """Resolves a user's name of a metric by the first record that has such a score."""
+    names = [resolve_metric_name(metric, own) for own in marks]
+    return next((name for name, own in zip(names, marks, strict=True) if name in own), names[0])
+
+
 def directional_scores(marks: Mapping[str, Sequence[ScoreValue]]) -> list[str]:
     """Names of the scores that have a direction; the first is compared by default."""
     return [name for name, own in marks.items() if direction(name, own[-1].entry) is not None]
@@ -134,7 +140,12 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
         if not shared:
             has, others = (", ".join(names) or "none" for names in (directional_scores(own), common))
             beside = "" if record is records[0] else f" and those before it {others}"
-            made = {name: marks[0][name][-1].entry for name in common}
+            made = {
+                name: each[name][-1].entry
+                for each in reversed(marks)
+                for name in directional_scores(each)
+                if not common or name in common
+            }
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}"
                 f"{evaluation_remedy('score it with', record, made)}"

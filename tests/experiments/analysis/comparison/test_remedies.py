@@ -39,13 +39,14 @@ def test_what_is_not_known_is_in_no_command(advised, made) -> None:
     assert advised(**made) == []
 
 
-def test_a_score_is_made_as_another_run_has_it(gans, make_run, tmp_path) -> None:
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_score_is_made_as_another_run_has_it(order, gans, make_run, tmp_path) -> None:
     """Its metric, extractor, options and reference: a plain evaluation would not make it."""
     made = {"options": {"subset_size": 30}, "distance": "fid", "split": "held-out", "n": [40, 30]}
     make_run("a", {"kid/held-out": 0.1}, made=made)
     make_run("b", {})
     for asked, what in (("", "score it with: "), ("--metric kid/held-out", "make it with: ")):
-        line = gans(f"compare {asked}", tmp_path / "a", tmp_path / "b").err
+        line = gans(f"compare {asked}", *(tmp_path / name for name in order)).err
         words = shlex.split(line.partition(what)[2])
         assert words[:5] == ["gans", "evaluate", str(tmp_path / "b"), "--metrics", "kid"], line
         assert "kid.subset_size=30" in words and "held-out" in words and "random-vgg" in words
