@@ -1,5 +1,7 @@
 """Command `gans project`: parse, call, print. Nothing heavy is imported at the top."""
 
+import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from experiments.commands.options import WordOption, WordType, json_option, out_
 from experiments.core.console import format_json, progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
+
+log = logging.getLogger("gans")
 
 
 @click.command()
@@ -34,7 +38,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     gans project runs/mine face.png --out nearest.png
     gans sample runs/mine --latents nearest.npy --out again.png
 
-    FILE.png shows both; the latent is written beside it as .npy.
+    FILE.png shows both; the latent is written beside it as .npy. Of a generator with styles it is a w: gans
+    sample takes it with --space w.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import write_array
@@ -63,3 +68,7 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     for name, value in scores.items():
         click.echo(f"{name} {value:.6g}")
     click.echo(out)
+    words = ["gans", "sample", str(flags["run"]), "--latents", str(latent), "--out", "again.png"]
+    words += ["--space", "w"] if space.letter == "w" else []
+    words += ["--label", str(flags["label"])] if flags["label"] is not None else []
+    log.info(f"next: {shlex.join(words)}")

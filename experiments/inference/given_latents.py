@@ -57,13 +57,17 @@ def read_draws(
 
 
 def _read_latents(file: Path) -> Tensor:
-    """Reads latents from a `.npy`, as float32. Raises UsageError for any other file."""
+    """Reads latents `(N, …)` from a `.npy`, as float32; a vector is one latent, as `gans project` writes it.
+
+    Raises UsageError for any other file.
+    """
     require_path(file, "a .npy file of latents", f"--latents {file}")
     try:
         array = read_npy(file, MOST_LATENT_BYTES)
-        if array.dtype.kind not in KINDS or array.ndim not in (2, 3) or not array.size:
-            raise ValueError(f"holds {array.dtype} of shape {array.shape}, no latents")
+        if array.dtype.kind not in KINDS or array.ndim not in (1, 2, 3) or not array.size:
+            raise ValueError(f"holds {array.dtype} of shape {array.shape}, no latents (N, z_dim)")
         found = torch.from_numpy(array.astype(np.float32))
+        found = found[None] if found.ndim == 1 else found
         if not found.isfinite().all():
             raise ValueError("holds numbers that are not finite")
     except OSError as error:

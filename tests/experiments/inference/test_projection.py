@@ -97,13 +97,40 @@ def test_the_command(gans: Gans, trained: Path) -> None:
     said = [
         line for line in outcome.err.splitlines() if line and "in all, about" not in line
     ]  # on a slow machine
-    assert outcome.status == 0 and said == [], outcome.err  # rich < 14 ends its line
+    assert outcome.status == 0 and said == [  # rich < 14 ends its line
+        "next: gans sample run --latents near/found.npy --out again.png"
+    ], outcome.err
     error, psnr, out = outcome.out.splitlines()
     assert (error.split()[0], psnr.split()[0], out) == ("mean_squared_error", "psnr", "near/found.png")
     assert float(psnr.split()[1]) > 40
     latent = np.load("near/found.npy")
     assert latent.shape == (5,) and np.abs(latent - latent_from_seed(3, 5).numpy()).max() < 0.1
     assert places(Image.open(out), sampled(gans, 3)) >= 1, "the image itself"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--arch dcgan --z-dim 5",
+        "--arch dcgan --z-dim 5 --conditional",
+        "--arch stylegan2 --z-dim 12 --set arch.mapping_layers=1",
+    ],
+)
+def test_the_next_command_makes_the_nearest_sample_again(flags: str, gans: Gans, workplace: Path) -> None:
+    """A w that is taken for a z would make another picture, without a word."""
+    small = "--loss bce --data shapes --image-size 8 --width 2 --batch-size 4 --steps 1 --track local"
+    assert gans(f"run {flags} {small} --out run").status == 0
+    Image.new("RGB", (8, 8), "red").save("red.png")
+    label = " --label 2" if "--conditional" in flags else ""
+    outcome = gans(f"project run red.png --steps 5 --out near.png{label}")
+    assert outcome.status == 0, outcome.err
+    (line,) = [line for line in outcome.err.splitlines() if line.startswith("next: gans ")]
+    assert ("--space w" in line) == ("stylegan2" in flags) and label in line
+    assert gans(line.removeprefix("next: gans ").replace("again.png", "again.npy")).status == 0
+    again = np.load("again.npy")
+    assert again.shape == (1, 3, 8, 8)
+    enlarged = again[0].transpose(1, 2, 0).repeat(8, axis=0).repeat(8, axis=1)
+    assert places(Image.open("near.png"), enlarged) >= 1
 
 
 def test_json_is_one_object(gans: Gans, trained: Path, pictures: Path) -> None:
