@@ -1,8 +1,8 @@
 """Command `gans project`: parse, call, print. Nothing heavy is imported at the top."""
 
 import logging
-import shlex
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -38,8 +38,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     gans project runs/mine face.png --out nearest.png
     gans sample runs/mine --latents nearest.npy --out again.png
 
-    FILE.png shows both; the latent is written beside it as .npy. Of a generator with styles it is a w: gans
-    sample takes it with --space w.
+    FILE.png shows both; the latent is written beside it as .npy. Of a generator with styles it is a w:
+    `gans sample RUN --latents FILE.npy --space w`.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import write_array
@@ -68,7 +68,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     for name, value in scores.items():
         click.echo(f"{name} {value:.6g}")
     click.echo(out)
-    words = ["gans", "sample", str(flags["run"]), "--latents", str(latent), "--out", "again.png"]
-    words += ["--space", "w"] if space.letter == "w" else []
-    words += ["--label", str(flags["label"])] if flags["label"] is not None else []
-    log.info(f"next: {shlex.join(words)}")
+    run, file = quote(str(flags["run"])), quote(str(latent))
+    again = f"gans sample {run} --latents {file} --out again.png"
+    if space.letter == "w":
+        again = f"gans sample {run} --latents {file} --space w --out again.png"
+    log.info(f"next: {again}" + ("" if flags["label"] is None else f" --label {flags['label']}"))
