@@ -42,32 +42,40 @@ def add_recorded_plugins(paths: Iterable[str] | None, origin: str) -> None:
     and for one beside another of its file name; nothing of it is executed.
     """
     for path in registry.missing_plugins(paths):
-        name = Path(path).name
-        known = registry.plugin_file(name)
-        if known and known[0] in _named:
-            if not _is_there(path):
-                with suppress(OSError):
-                    _add_place(_folder() / known[1], path)
-            continue
-        place = path if _is_there(path) else _find_moved(path)
-        if place is None:
-            raise UsageError(
-                f"{origin} names the Python file {path}, which is not there; add --plugin "
-                f"{quote(f'FOLDER/{name}')}, with the folder in which it is now"
-            )
-        content = registry.read_plugin(place)
-        if not _trust_file(content).is_file():
-            raise UsageError(
-                f"{origin} names the Python file {path}, which you have not run before as it is; read it, "
-                f"and if you trust it add --plugin {quote(path)}"
-            )
-        if known and known[1] != registry.content_hash(content):
-            raise UsageError(
-                f"{origin} names the Python file {path}, and another run {known[0]}, of the same name with "
-                f"another content; rename one, or take one for both by --plugin {quote(path)}"
-            )
-        if not known:
-            registry.add_plugin(place, content)
+        known = registry.plugin_file(Path(path).name)
+        if not known or known[0] not in _named:
+            _add_recorded(path, known, origin)
+        elif not _is_there(path):
+            with suppress(OSError):
+                _add_place(_folder() / known[1], path)
+
+
+def _add_recorded(path: str, known: tuple[Path, str] | None, origin: str) -> None:
+    """Imports a plug-in file that a config names, or refuses it.
+
+    Args:
+        known: file of the same name that another run has brought, with the hash of its content, if any.
+        origin: the config, for the error.
+    """
+    place = path if _is_there(path) else _find_moved(path)
+    if place is None:
+        raise UsageError(
+            f"{origin} names the Python file {path}, which is not there; add --plugin "
+            f"{quote(f'FOLDER/{Path(path).name}')}, with the folder in which it is now"
+        )
+    content = registry.read_plugin(place)
+    if not _trust_file(content).is_file():
+        raise UsageError(
+            f"{origin} names the Python file {path}, which you have not run before as it is; read it, "
+            f"and if you trust it add --plugin {quote(path)}"
+        )
+    if known and known[1] != registry.content_hash(content):
+        raise UsageError(
+            f"{origin} names the Python file {path}, and another run {known[0]}, of the same name with "
+            f"another content; rename one, or take one for both by --plugin {quote(path)}"
+        )
+    if not known:
+        registry.add_plugin(place, content)
 
 
 def _find_moved(path: str) -> str | None:

@@ -9,6 +9,7 @@ from experiments.core.settings import Settings
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.resume import can_restretch, length_flag
+from gans.core.architecture import Architecture
 
 RESTRETCH = "--restretch"
 
@@ -39,7 +40,7 @@ def _best_commands(folder: RunFolder, settings: Settings) -> list[str]:
     """The command that looks at the best generator of a run; none where there is none but the end."""
     ends = [step_of(path) for path in folder.checkpoints().paths()]
     found = [path for path in folder.best.paths()[-1:] if not ends or step_of(path) < max(ends)]
-    samples = registry.load("architecture", settings.arch).task == "noise"
+    samples = _starts_from_noise(settings)
     return [
         f"gans sample {quote(str(path))}" if samples else f"gans translate {quote(str(path))} INPUT --out DIR"
         for path in found
@@ -49,12 +50,18 @@ def _best_commands(folder: RunFolder, settings: Settings) -> list[str]:
 def look_commands(folder: RunFolder, settings: Settings) -> list[str]:
     """Commands that look at the samples of a run, and score it."""
     path = quote(str(folder.path))
-    samples = registry.load("architecture", settings.arch).task == "noise"
+    samples = _starts_from_noise(settings)
     # What the run itself was scored by: training images reward copies.
     is_held_out = settings.evaluate_kimg is not None and settings.holdout is not None
     reference = settings.evaluate_reference or ("held-out" if is_held_out else None)
     words = f" --reference {reference}" if reference and settings.image_size else ""
     return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}{words}"]
+
+
+def _starts_from_noise(settings: Settings) -> bool:
+    """Whether a run's generator makes samples from noise, and is no translator."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    return architecture.task == "noise"
 
 
 def _players_at_rest(settings: Settings) -> list[str]:

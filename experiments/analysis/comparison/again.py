@@ -82,7 +82,7 @@ def _evaluations_of(record: Record, folder: str, metric: str | None) -> list[str
             continue
         is_of_several = len({mark.kimg for mark in by_hand}) > 1
         call = call._replace(shared=(*call.shared, *["--every-checkpoint"] * is_of_several))
-        calls[call.shared] = calls[call.shared].joined(call) if call.shared in calls else call
+        calls[call.shared] = calls[call.shared].join(call) if call.shared in calls else call
         chosen = call.shared if name == metric else chosen
     return [call.command for shared, call in calls.items() if metric is None or shared == chosen]
 

@@ -86,7 +86,7 @@ class EvaluationCall(NamedTuple):
     shared: tuple[str, ...]
     options: tuple[str, ...]
 
-    def joined(self, other: "EvaluationCall") -> "EvaluationCall":
+    def join(self, other: "EvaluationCall") -> "EvaluationCall":
         """This call with the metrics of another as well."""
         metrics, options = (
             tuple(dict.fromkeys([*own, *others]))
@@ -97,15 +97,14 @@ class EvaluationCall(NamedTuple):
     @property
     def command(self) -> str:
         """The command, quoted for a shell."""
-        options = [word for option in self.options for word in ("--set", option)]
-        metrics = ",".join(self.metrics)
-        return shlex.join(["gans", "evaluate", self.run, "--metrics", metrics, *self.shared, *options])
+        words = ["--metrics", ",".join(self.metrics), *self.shared, *_set_words(self.options)]
+        return shlex.join(["gans", "evaluate", self.run, *words])
 
 
 def evaluation_command(
     run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed", "resamples")
 ) -> str:
-    """Command of `evaluation_call`; empty where there is none."""
+    """Command that evaluates a run as a score was made; empty where `evaluation_call` makes none."""
     call = evaluation_call(run, metric, entry, different)
     return call.command if call else ""
 
@@ -146,7 +145,7 @@ def evaluation_call(
     )
     words += ["--by-class"] if is_of_class(metric) else []
     words += _reference_words(metric, entry)
-    words += [word for option in of_extractor for word in ("--set", option)]
+    words += _set_words(of_extractor)
     return EvaluationCall(run, (kind,), tuple(words), tuple(options))
 
 
@@ -157,6 +156,11 @@ def _reference_words(metric: str, entry: JsonObject) -> list[str]:
     # Training samples, with which a run that translates is compared only where somebody asks for them.
     is_asked = "train" in metric.partition(f"/{CLASS}/")[0].split("/")[1:]
     return ["--reference", "train"] if is_asked else []
+
+
+def _set_words(options: Sequence[str]) -> list[str]:
+    """Words of a command that set options."""
+    return [word for option in options for word in ("--set", option)]
 
 
 def _options(prefix: str, options: JsonObject, extractor: str) -> list[str]:

@@ -6,6 +6,7 @@ from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
 from experiments.analysis.doctor.remedies import rerun, train_longer
 from experiments.config.factory import build_game, growth_of_generator
+from experiments.config.flag_words import ELSEWHERE
 from experiments.config.resolve import resolve
 from experiments.config.run_length import plan_batches
 from experiments.core.errors import RunError, UsageError
@@ -69,7 +70,7 @@ def _recipe(settings: Settings) -> Settings:
     """Settings that the recipe itself would give to a run of this architecture, loss, data and size."""
     same = ("arch", "loss", "data", "preset", "image_size", "channels", "batch_size", "data_root")
     given = {name: getattr(settings, name) for name in same}
-    given |= {"device": "cpu", "track": ("local",)}  # this machine may have less; the preset says the scale
+    given |= ELSEWHERE  # the preset says the scale
     return resolve({name: value for name, value in given.items() if value is not None}).settings
 
 
